@@ -1,0 +1,170 @@
+package telemetry
+
+//go:generate go tool -modfile=../../scripts/tools.mod msgp -file wire.go -o wire_gen.go -tests=false
+
+// Schema is the version of every message below. It grows only when an old
+// reader would misread a new message; a new key alone does not raise it.
+const Schema = 1
+
+// Availability says whether a drone is connected. The drone publishes it, and
+// so does the broker for it as the will; a will whose Conn is not the current
+// one speaks of an older connection and is ignored.
+type Availability struct {
+	Schema  uint8  `msg:"v" json:"schema"`
+	Boot    string `msg:"b" json:"boot"`
+	TimeMS  int64  `msg:"t" json:"time_ms"` // wall clock, Unix milliseconds, a hint
+	Online  bool   `msg:"o" json:"online"`
+	Conn    uint64 `msg:"c" json:"conn"`
+	Version string `msg:"a" json:"agent"`
+	Reason  string `msg:"r" json:"reason"`
+}
+
+// Status is what a drone is, on change and every minute, retained; the same
+// message is served by the local status socket.
+type Status struct {
+	Schema    uint8    `msg:"v" json:"schema"`
+	Boot      string   `msg:"b" json:"boot"`
+	TimeMS    int64    `msg:"t" json:"time_ms"`
+	UpMS      int64    `msg:"u" json:"up_ms"` // CLOCK_BOOTTIME, milliseconds
+	Drone     string   `msg:"d" json:"drone"`
+	Fleet     string   `msg:"f" json:"fleet"`
+	Agent     string   `msg:"a" json:"agent"`      // version of aimd
+	State     string   `msg:"s" json:"state"`      // NOMINAL PAUSING UNCONFIRMED PAUSED OVERRIDDEN RESUMING
+	SinceMS   int64    `msg:"ss" json:"since_ms"`  // CLOCK_BOOTTIME of the last change of state
+	Requested bool     `msg:"rq" json:"requested"` // the request line is on
+	Flight    string   `msg:"fl" json:"flight"`    // disarmed armed holding unknown
+	FC        string   `msg:"fc" json:"fc"`        // ok lost
+	Causes    []Cause  `msg:"c" json:"causes"`
+	Waived    []string `msg:"w" json:"waived"` // spent causes: reported, no longer requested
+	Lock      Lock     `msg:"l" json:"lock"`
+	Config    Config   `msg:"cf" json:"config"`
+	Patch     Patch    `msg:"p" json:"patch"`
+	LED       string   `msg:"led" json:"led"`   // the pattern's word, hal/led
+	Faults    []string `msg:"x" json:"faults"`  // what is UNKNOWN: motor2, companion, fc, lock, ...
+	Online    bool     `msg:"on" json:"online"` // the broker is reached
+}
+
+// Cause is one reason to pause that holds now.
+type Cause struct {
+	Name    string `msg:"n" json:"name"` // lock config motor companion command
+	SinceMS int64  `msg:"s" json:"since_ms"`
+	HeldMS  int64  `msg:"h" json:"held_ms"` // hold time used in this flight
+	Waived  bool   `msg:"w" json:"waived"`
+	Text    string `msg:"x" json:"text"` // in words, with what to do
+}
+
+// Lock is the verdict of the latest look at the live file's lock.
+type Lock struct {
+	Verdict string `msg:"v" json:"verdict"` // FREE HELD OVERDUE DEAD BOOT ORPHAN UNKNOWN
+	Hot     bool   `msg:"h" json:"hot"`
+	Holder  string `msg:"o" json:"holder"`
+	Role    string `msg:"r" json:"role"`
+	PID     int64  `msg:"p" json:"pid"`
+	Reason  string `msg:"w" json:"reason"`
+	Epoch   uint64 `msg:"e" json:"epoch"`
+	SinceMS int64  `msg:"s" json:"since_ms"` // CLOCK_BOOTTIME at which it was acquired
+	UntilMS int64  `msg:"u" json:"until_ms"` // effective deadline
+}
+
+// Config is the configuration in force, and what is wrong with the file.
+type Config struct {
+	Version int64  `msg:"v" json:"version"`
+	SHA256  string `msg:"h" json:"sha256"`
+	Valid   bool   `msg:"ok" json:"valid"` // the file on disk is valid
+	Drift   bool   `msg:"d" json:"drift"`  // the file on disk is not the fleet's committed one
+	Pending bool   `msg:"p" json:"pending"` // valid, waits to be adopted until disarmed
+	Problem string `msg:"x" json:"problem"`
+}
+
+// Patch is the state of the patch at hand.
+type Patch struct {
+	State  string `msg:"s" json:"state"` // IDLE STAGED WAITING APPLYING TRIAL COMMITTED REVERTED REJECTED
+	ID     string `msg:"i" json:"id"`
+	Reason string `msg:"r" json:"reason"`
+}
+
+// Telemetry is sent each interval at QoS 0; only the newest is kept.
+type Telemetry struct {
+	Schema    uint8    `msg:"v" json:"schema"`
+	Boot      string   `msg:"b" json:"boot"`
+	TimeMS    int64    `msg:"t" json:"time_ms"`
+	Seq       uint64   `msg:"n" json:"seq"`
+	Lines     Lines    `msg:"l" json:"lines"`
+	Motors    []Sample `msg:"m" json:"motors"`
+	Companion Sample   `msg:"c" json:"companion"`
+	Supply    []Supply `msg:"p" json:"supply"`
+}
+
+// Lines are the levels last read: 0 unknown, 1 low, 2 high.
+type Lines struct {
+	Disarmed uint8 `msg:"d" json:"disarmed"`
+	Holding  uint8 `msg:"h" json:"holding"`
+	FC       uint8 `msg:"f" json:"fc"` // heartbeat: 0 unknown, 1 lost, 2 ok
+	Request  uint8 `msg:"r" json:"request"`
+}
+
+// Sample is one temperature.
+type Sample struct {
+	MilliC int32 `msg:"c" json:"milli_c"`
+	AgeMS  int32 `msg:"a" json:"age_ms"`
+	OK     bool  `msg:"k" json:"ok"` // false: unknown
+}
+
+// Supply is one supply's voltage and current.
+type Supply struct {
+	MilliV int32 `msg:"v" json:"milli_v"`
+	MilliA int32 `msg:"a" json:"milli_a"`
+	AgeMS  int32 `msg:"g" json:"age_ms"`
+	OK     bool  `msg:"k" json:"ok"`
+}
+
+// Event is something that happened, with its evidence. N counts per boot, so
+// that a gap shows; Boot and N together make duplicates recognisable.
+type Event struct {
+	Schema   uint8      `msg:"v" json:"schema"`
+	Boot     string     `msg:"b" json:"boot"`
+	TimeMS   int64      `msg:"t" json:"time_ms"`
+	UpMS     int64      `msg:"u" json:"up_ms"`
+	N        uint64     `msg:"n" json:"n"`
+	Kind     string     `msg:"k" json:"kind"`  // dotted: state.paused lock.hot lock.reclaimed config.invalid ...
+	Level    string     `msg:"l" json:"level"` // info warn error
+	Text     string     `msg:"x" json:"text"`
+	Evidence []Evidence `msg:"e" json:"evidence"`
+}
+
+// Evidence is one fact of an event.
+type Evidence struct {
+	Key   string `msg:"k" json:"key"`
+	Value string `msg:"v" json:"value"`
+}
+
+// Envelope carries a signed payload: minisign signature files over exactly
+// the bytes of Payload.
+type Envelope struct {
+	Payload    []byte   `msg:"p" json:"payload"`
+	Signatures [][]byte `msg:"s" json:"signatures"`
+}
+
+// Command is an envelope's payload on command/<id>: bound to one fleet, drone
+// and boot, and to a counter of which the drone keeps the highest durably.
+type Command struct {
+	Schema  uint8  `msg:"v" json:"schema"`
+	ID      string `msg:"i" json:"id"`
+	Fleet   string `msg:"f" json:"fleet"`
+	Drone   string `msg:"d" json:"drone"`
+	Boot    string `msg:"b" json:"boot"`
+	Counter uint64 `msg:"c" json:"counter"`
+	Verb    string `msg:"w" json:"verb"` // pause resume report withdraw revert
+	HoldMS  int64  `msg:"h" json:"hold_ms"`
+	Arg     string `msg:"a" json:"arg"` // withdraw, revert: the patch's id
+}
+
+// Reply is a command's outcome.
+type Reply struct {
+	Schema  uint8  `msg:"v" json:"schema"`
+	Boot    string `msg:"b" json:"boot"`
+	TimeMS  int64  `msg:"t" json:"time_ms"`
+	ID      string `msg:"i" json:"id"`
+	Outcome string `msg:"o" json:"outcome"` // done refused failed
+	Reason  string `msg:"r" json:"reason"`
+}
