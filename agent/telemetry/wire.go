@@ -1,6 +1,9 @@
 package telemetry
 
-//go:generate go tool -modfile=../../scripts/tools.mod msgp -file wire.go -o wire_gen.go -tests=false
+//go:generate go tool -modfile=../../scripts/tools.mod msgp -file wire.go -o wire_gen.go -tests=false -io=false
+//msgp:limit arrays:64 maps:64
+//msgp:vartuple Cause Lock Config Patch Lines Sample Supply Evidence
+//msgp:noduplicates Envelope Command
 
 // Schema is the version of every message below. It grows only when an old
 // reader would misread a new message; a new key alone does not raise it.
@@ -70,8 +73,8 @@ type Lock struct {
 type Config struct {
 	Version int64  `msg:"v" json:"version"`
 	SHA256  string `msg:"h" json:"sha256"`
-	Valid   bool   `msg:"ok" json:"valid"` // the file on disk is valid
-	Drift   bool   `msg:"d" json:"drift"`  // the file on disk is not the fleet's committed one
+	Valid   bool   `msg:"ok" json:"valid"`  // the file on disk is valid
+	Drift   bool   `msg:"d" json:"drift"`   // the file on disk is not the fleet's committed one
 	Pending bool   `msg:"p" json:"pending"` // valid, waits to be adopted until disarmed
 	Problem string `msg:"x" json:"problem"`
 }
