@@ -1,0 +1,101 @@
+// Package board says how a board is wired: which bus carries which sensor,
+// which line goes where. It is data only; package hal opens what it names.
+package board
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+	"time"
+)
+
+// Names of the lines, as every board table and every log line calls them.
+// All are active high: an input that reads high says what its name says, and
+// a wire that breaks reads low, which is the safe answer for each of them.
+const (
+	Disarmed  = "DISARMED"     // in: the flight controller is disarmed
+	Holding   = "HOLDING"      // in: the flight controller holds the drone still
+	Heartbeat = "FC_HEARTBEAT" // in: changes level while the flight controller's script runs
+	Button    = "BUTTON"       // in: the technician's button is pressed
+	PauseReq  = "PAUSE_REQ"    // out: please hold
+	LEDBlue   = "LED_BLUE"     // out: blue status LED
+	LEDAmber  = "LED_AMBER"    // out: amber status LED
+)
+
+// Bus is one I²C bus.
+type Bus struct {
+	Name string // ours, "motors"
+	Dev  string // the kernel's, "/dev/i2c-1"
+}
+
+// Line is one GPIO line.
+type Line struct {
+	Name     string        // ours, one of the constants above
+	Chip     string        // the chip's label; a pattern of path.Match, "pinctrl-bcm2*"
+	Line     string        // the line's name on that chip; empty: Offset decides
+	Offset   int           // the line's offset on that chip, when Line is empty
+	PullUp   bool          // inputs: the chip's own pull-up
+	PullDown bool          // inputs: the chip's own pull-down
+	Debounce time.Duration // inputs: a level must stand this long to count; 0: none
+}
+
+// Sensor is one temperature sensor on a bus.
+type Sensor struct {
+	Name string // ours, "motor1"
+	Chip string // "tmp102", "tmp105" or "lm75"
+	Bus  string // Bus.Name
+	Addr uint16 // 7-bit address
+}
+
+// Board is the wiring of one board. Callers must not change what Lookup
+// returned through the slices.
+type Board struct {
+	Name      string
+	Buses     []Bus
+	Motors    []Sensor
+	Companion string // file with the companion computer's temperature in milli-°C; empty: none
+	Inputs    []Line
+	Outputs   []Line
+	Watchdog  string // the watchdog's device; empty: none
+}
+
+// Lookup returns the board of that name. Its error lists the boards there are.
+func Lookup(name string) (*Board, error) {
+	if make, ok := boards[name]; ok {
+		return make(), nil
+	}
+	names := Names()
+	return nil, fmt.Errorf("board: no board is called %q; choose one of: %s", name, strings.Join(names, ", "))
+}
+
+// Names returns the names of all boards, sorted.
+func Names() []string {
+	names := make([]string, 0, len(boards))
+	for name := range boards {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// Line returns the line of that name, input or output.
+func (b *Board) Line(name string) (Line, bool) {
+	for _, lines := range [][]Line{b.Inputs, b.Outputs} {
+		for _, l := range lines {
+			if l.Name == name {
+				return l, true
+			}
+		}
+	}
+	return Line{}, false
+}
+
+// Bus returns the bus of that name.
+func (b *Board) Bus(name string) (Bus, bool) {
+	for _, bus := range b.Buses {
+		if bus.Name == name {
+			return bus, true
+		}
+	}
+	return Bus{}, false
+}
