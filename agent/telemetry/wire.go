@@ -1,7 +1,12 @@
 package telemetry
 
 //go:generate go tool -modfile=../../scripts/tools.mod msgp -file wire.go -o wire_gen.go -tests=false -io=false
-//msgp:limit arrays:64 maps:64
+// The limits below bound what the generated code allocates; Decode bounds the
+// message as a whole before it. Tuples of another length than ours are read:
+// what is missing stays zero, what is more is skipped, so a tuple may grow at
+// its end without a new schema.
+
+//msgp:limit arrays:64 maps:64 marshal:true
 //msgp:vartuple Cause Lock Config Patch Lines Sample Supply Evidence
 //msgp:noduplicates Envelope Command
 
@@ -144,8 +149,8 @@ type Evidence struct {
 // Envelope carries a signed payload: minisign signature files over exactly
 // the bytes of Payload.
 type Envelope struct {
-	Payload    []byte   `msg:"p" json:"payload"`
-	Signatures [][]byte `msg:"s" json:"signatures"`
+	Payload    []byte   `msg:"p,limit=131072" json:"payload"`
+	Signatures [][]byte `msg:"s,limit=1024" json:"signatures"`
 }
 
 // Command is an envelope's payload on command/<id>: bound to one fleet, drone

@@ -475,6 +475,9 @@ func (z *Envelope) MarshalMsg(b []byte) (o []byte, err error) {
 	// string "s"
 	o = append(o, 0xa1, 0x73)
 	o = msgp.AppendArrayHeader(o, uint32(len(z.Signatures)))
+	if uint32(len(z.Signatures)) > z5817a858limitArrays {
+		return nil, msgp.ErrLimitExceeded
+	}
 	for za0001 := range z.Signatures {
 		o = msgp.AppendBytes(o, z.Signatures[za0001])
 	}
@@ -516,7 +519,7 @@ func (z *Envelope) UnmarshalMsg(bts []byte) (o []byte, err error) {
 				err = msgp.WrapError(err, "Payload")
 				return
 			}
-			if zb0002 > z5817a858limitArrays {
+			if zb0002 > 131072 {
 				err = msgp.ErrLimitExceeded
 				return
 			}
@@ -543,7 +546,7 @@ func (z *Envelope) UnmarshalMsg(bts []byte) (o []byte, err error) {
 				err = msgp.WrapError(err, "Signatures")
 				return
 			}
-			if zb0003 > z5817a858limitArrays {
+			if zb0003 > 1024 {
 				err = msgp.ErrLimitExceeded
 				return
 			}
@@ -559,7 +562,7 @@ func (z *Envelope) UnmarshalMsg(bts []byte) (o []byte, err error) {
 					err = msgp.WrapError(err, "Signatures", za0001)
 					return
 				}
-				if zb0004 > z5817a858limitArrays {
+				if zb0004 > 1024 {
 					err = msgp.ErrLimitExceeded
 					return
 				}
@@ -627,6 +630,9 @@ func (z *Event) MarshalMsg(b []byte) (o []byte, err error) {
 	// string "e"
 	o = append(o, 0xa1, 0x65)
 	o = msgp.AppendArrayHeader(o, uint32(len(z.Evidence)))
+	if uint32(len(z.Evidence)) > z5817a858limitArrays {
+		return nil, msgp.ErrLimitExceeded
+	}
 	for za0001 := range z.Evidence {
 		// array header, size 2
 		o = append(o, 0x92)
@@ -1284,6 +1290,9 @@ func (z *Status) MarshalMsg(b []byte) (o []byte, err error) {
 	// string "c"
 	o = append(o, 0xa1, 0x63)
 	o = msgp.AppendArrayHeader(o, uint32(len(z.Causes)))
+	if uint32(len(z.Causes)) > z5817a858limitArrays {
+		return nil, msgp.ErrLimitExceeded
+	}
 	for za0001 := range z.Causes {
 		o, err = z.Causes[za0001].MarshalMsg(o)
 		if err != nil {
@@ -1294,6 +1303,9 @@ func (z *Status) MarshalMsg(b []byte) (o []byte, err error) {
 	// string "w"
 	o = append(o, 0xa1, 0x77)
 	o = msgp.AppendArrayHeader(o, uint32(len(z.Waived)))
+	if uint32(len(z.Waived)) > z5817a858limitArrays {
+		return nil, msgp.ErrLimitExceeded
+	}
 	for za0002 := range z.Waived {
 		o = msgp.AppendString(o, z.Waived[za0002])
 	}
@@ -1324,6 +1336,9 @@ func (z *Status) MarshalMsg(b []byte) (o []byte, err error) {
 	// string "x"
 	o = append(o, 0xa1, 0x78)
 	o = msgp.AppendArrayHeader(o, uint32(len(z.Faults)))
+	if uint32(len(z.Faults)) > z5817a858limitArrays {
+		return nil, msgp.ErrLimitExceeded
+	}
 	for za0003 := range z.Faults {
 		o = msgp.AppendString(o, z.Faults[za0003])
 	}
@@ -1687,6 +1702,9 @@ func (z *Telemetry) MarshalMsg(b []byte) (o []byte, err error) {
 	// string "m"
 	o = append(o, 0xa1, 0x6d)
 	o = msgp.AppendArrayHeader(o, uint32(len(z.Motors)))
+	if uint32(len(z.Motors)) > z5817a858limitArrays {
+		return nil, msgp.ErrLimitExceeded
+	}
 	for za0001 := range z.Motors {
 		// array header, size 3
 		o = append(o, 0x93)
@@ -1704,6 +1722,9 @@ func (z *Telemetry) MarshalMsg(b []byte) (o []byte, err error) {
 	// string "p"
 	o = append(o, 0xa1, 0x70)
 	o = msgp.AppendArrayHeader(o, uint32(len(z.Supply)))
+	if uint32(len(z.Supply)) > z5817a858limitArrays {
+		return nil, msgp.ErrLimitExceeded
+	}
 	for za0002 := range z.Supply {
 		o, err = z.Supply[za0002].MarshalMsg(o)
 		if err != nil {

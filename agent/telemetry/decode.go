@@ -1,0 +1,122 @@
+package telemetry
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/tinylib/msgp/msgp"
+)
+
+// The largest encoded message of each kind, bytes. A longer one is neither
+// sent nor looked at.
+const (
+	MaxAvailability = 1 << 10
+	MaxStatus       = 16 << 10
+	MaxTelemetry    = 4 << 10
+	MaxEvent        = 16 << 10
+	MaxReport       = 16 << 10
+	MaxEnvelope     = 144 << 10 // a payload of 128 KiB and its signatures
+	MaxCommand      = 4 << 10
+	MaxReply        = 4 << 10
+
+	// MaxSignatures bounds the signatures of an envelope.
+	MaxSignatures = 16
+	// maxDepth bounds nesting: a message is a map of arrays of tuples.
+	maxDepth = 8
+)
+
+// What is wrong with a message that Decode or Append refuses.
+var (
+	ErrSize     = errors.New("longer than its limit; shorten texts or lists")
+	ErrTrailing = errors.New("bytes follow the message; send exactly one MessagePack map")
+	ErrShape    = errors.New("not well-formed MessagePack, or nested too deep")
+	ErrSchema   = errors.New("schema unknown; update this program or the sender")
+)
+
+// Message is one of this package's messages.
+type Message interface {
+	msgp.Marshaler
+	msgp.Unmarshaler
+	about() about
+	reset()
+}
+
+// about is what the codec has to know of a message.
+type about struct {
+	name      string
+	limit     int
+	schema    uint8
+	hasSchema bool
+}
+
+// Decode reads exactly one message from b, which it does not keep. m is reset
+// first: keys that b lacks are zero. Unknown keys and longer tuples are
+// skipped, trailing bytes and duplicate keys of trusted messages refused. On
+// an error m is zero.
+func Decode(b []byte, m Message) error {
+	m.reset()
+	if err := decode(b, m); err != nil {
+		name := m.about().name
+		m.reset()
+		return fmt.Errorf("telemetry: %s: %w", name, err)
+	}
+	return nil
+}
+
+func decode(b []byte, m Message) error {
+	if len(b) > m.about().limit {
+		return fmt.Errorf("%d bytes of at most %d: %w", len(b), m.about().limit, ErrSize)
+	}
+	n, err := measure(b)
+	if err != nil {
+		return err
+	}
+	if n < len(b) {
+		return fmt.Errorf("%d of %d: %w", len(b)-n, len(b), ErrTrailing)
+	}
+	rest, err := m.UnmarshalMsg(b)
+	if err != nil {
+		return err
+	}
+	if len(rest) != 0 {
+		return ErrTrailing
+	}
+	if a := m.about(); a.hasSchema && (a.schema == 0 || a.schema > Schema) {
+		return fmt.Errorf("%d, known 1 to %d: %w", a.schema, Schema, ErrSchema)
+	}
+	if e, ok := m.(*Envelope); ok && len(e.Signatures) > MaxSignatures {
+		return fmt.Errorf("%d signatures of at most %d: %w", len(e.Signatures), MaxSignatures, ErrSize)
+	}
+	return nil
+}
+
+// Append appends m's encoding to dst, whose spare capacity it uses. What a
+// receiver would refuse for its size is refused here.
+func Append(dst []byte, m Message) ([]byte, error) {
+	out, err := m.MarshalMsg(dst)
+	if err != nil {
+		return dst, fmt.Errorf("telemetry: %s: %w", m.about().name, err)
+	}
+	if n := len(out) - len(dst); n > m.about().limit {
+		return dst, fmt.Errorf("telemetry: %s: %d bytes of at most %d: %w", m.about().name, n, m.about().limit, ErrSize)
+	}
+	return out, nil
+}
+
+func (m *Availability) about() about {
+	return about{"availability", MaxAvailability, m.Schema, true}
+}
+func (m *Status) about() about    { return about{"status", MaxStatus, m.Schema, true} }
+func (m *Telemetry) about() about { return about{"telemetry", MaxTelemetry, m.Schema, true} }
+func (m *Event) about() about     { return about{"event", MaxEvent, m.Schema, true} }
+func (m *Envelope) about() about  { return about{"envelope", MaxEnvelope, 0, false} }
+func (m *Command) about() about   { return about{"command", MaxCommand, m.Schema, true} }
+func (m *Reply) about() about     { return about{"reply", MaxReply, m.Schema, true} }
+
+func (m *Availability) reset() { *m = Availability{} }
+func (m *Status) reset()       { *m = Status{} }
+func (m *Telemetry) reset()    { *m = Telemetry{} }
+func (m *Event) reset()        { *m = Event{} }
+func (m *Envelope) reset()     { *m = Envelope{} }
+func (m *Command) reset()      { *m = Command{} }
+func (m *Reply) reset()        { *m = Reply{} }
