@@ -1,0 +1,110 @@
+package scenario
+
+import "time"
+
+// Action is what a step does. The verbs without arguments are a Simple.
+type Action interface{ verb() string }
+
+// Simple is a verb that takes drones and nothing else.
+type Simple string
+
+// The verbs without arguments.
+const (
+	Arm      Simple = "arm"
+	Disarm   Simple = "disarm"
+	TakeOff  Simple = "take-off"
+	Land     Simple = "land"
+	DropLock Simple = "drop-lock" // SIGKILL of the process that holds the lock
+	Reboot   Simple = "reboot"    // SIGKILL of all processes, run folder wiped, new boot id
+	Restore  Simple = "restore"   // the link works again
+	Quit     Simple = "quit"      // end the run
+)
+
+type (
+	// Pilot switches to LOITER (Take) or back to AUTO.
+	Pilot struct{ Take bool }
+	// Heat forces a steady temperature on a motor, or on the companion
+	// computer (Motor 0).
+	Heat struct {
+		Motor   int // 1 to Motors, 0: companion
+		Celsius float64
+	}
+	// Cool ends what Heat began: of one motor, of the companion (0), or of
+	// everything (-1).
+	Cool struct{ Motor int }
+	// Break makes a target fail.
+	Break struct{ Target, Kind string }
+	// Fix ends what Break began; an empty target is every target.
+	Fix struct{ Target string }
+	// Lock starts a real process that takes the live file's lock and keeps it
+	// without ever renewing it.
+	Lock struct {
+		TTL                  time.Duration
+		Holder, Reason, Role string
+	}
+	// Kill is SIGKILL of the agent; its supervisor starts it again after Down
+	// (0: the supervisor's usual pause).
+	Kill struct{ Down time.Duration }
+	// Cut cuts the link to the broker: connections are reset and refused, or
+	// silently lead nowhere (Silent), as a radio link does.
+	Cut struct{ Silent bool }
+	// Edit changes one key of the live file as an editor does (write beside,
+	// rename), or makes the file unreadable nonsense (Garble).
+	Edit struct {
+		Key, Value string
+		Garble     bool
+	}
+	// Run runs a shell command with AIM_DIR, and AIM_IDENTITY of each selected
+	// drone in turn. A result other than 0 is a failed expectation.
+	Run struct{ Command string }
+	// Say is the headline of a chapter.
+	Say struct{ Text string }
+	// Sleep waits.
+	Sleep struct{ For time.Duration }
+	// Expect asks that conditions hold on every selected drone, all of them in
+	// the same status: at once, within a time, or for a whole time (For). A
+	// Wait that fails ends the run, an expectation that fails is noted.
+	Expect struct {
+		Wait        bool
+		Conditions  []Condition
+		Within, For time.Duration
+	}
+	// Fleet sets the number of drones. It stands before everything that acts.
+	Fleet struct{ Drones int }
+	// Config sets a key of every drone's live file before the fleet starts.
+	Config struct{ Key, Value string }
+)
+
+func (s Simple) verb() string { return string(s) }
+func (Pilot) verb() string    { return "pilot" }
+func (Heat) verb() string     { return "heat" }
+func (Cool) verb() string     { return "cool" }
+func (Break) verb() string    { return "break" }
+func (Fix) verb() string      { return "fix" }
+func (Lock) verb() string     { return "lock" }
+func (Kill) verb() string     { return "kill" }
+func (Cut) verb() string      { return "cut" }
+func (Edit) verb() string     { return "edit" }
+func (Run) verb() string      { return "run" }
+func (Say) verb() string      { return "say" }
+func (Sleep) verb() string    { return "sleep" }
+func (Fleet) verb() string    { return "drones" }
+func (Config) verb() string   { return "config" }
+func (e Expect) verb() string {
+	if e.Wait {
+		return "wait"
+	}
+	return "expect"
+}
+
+// Verb is the word that begins an action.
+func Verb(a Action) string { return a.verb() }
+
+// Setup reports whether the action belongs before the fleet's start.
+func Setup(a Action) bool {
+	switch a.(type) {
+	case Fleet, Config:
+		return true
+	}
+	return false
+}
