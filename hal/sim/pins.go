@@ -1,0 +1,302 @@
+package sim
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"syscall"
+	"time"
+
+	"periph.io/x/conn/v3/gpio"
+	"periph.io/x/conn/v3/physic"
+
+	"github.com/aim-control/aimlock/board"
+)
+
+// Input is an opened input line. It remembers one edge until it is waited for.
+type Input struct {
+	w        *World
+	l        *line
+	debounce int64
+	edges    chan struct{} // holds the remembered edge
+
+	// Guarded by the world's mu.
+	edge     gpio.Edge
+	level    bool // after debouncing
+	settleAt int64
+	halted   chan struct{} // closed: halted
+	isHalted bool
+	closed   bool
+	timer    *time.Timer // idle, for the next wait
+}
+
+// Input opens an input line with edges both ways. Any number may be open; each
+// sees every edge. The result is an *Input.
+func (w *World) Input(l board.Line) (gpio.PinIn, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.advance()
+	ln := w.lines[l.Name]
+	if ln == nil || ln.out {
+		return nil, fmt.Errorf("sim: board %s has no input %q: %w", w.board.Name, l.Name, syscall.ENOENT)
+	}
+	p := &Input{
+		w: w, l: ln, debounce: int64(l.Debounce), edge: gpio.BothEdges, level: ln.level,
+		edges: make(chan struct{}, 1), halted: make(chan struct{}), settleAt: never,
+	}
+	ln.pins = append(ln.pins, p)
+	return p, nil
+}
+
+// raw tells the pin of a change on the line. mu is held.
+func (p *Input) raw(now int64, high bool) {
+	p.settleAt = never
+	switch {
+	case p.debounce <= 0:
+		p.change(high)
+	case high != p.level:
+		p.settleAt = now + p.debounce
+	}
+}
+
+// settled ends a debounce time that is over. mu is held.
+func (p *Input) settled(now int64) {
+	if p.settleAt <= now {
+		p.settleAt = never
+		p.change(p.l.level)
+	}
+}
+
+func (p *Input) change(high bool) {
+	if p.level == high {
+		return
+	}
+	p.level = high
+	if p.edge == gpio.BothEdges || p.edge == gpio.RisingEdge && high || p.edge == gpio.FallingEdge && !high {
+		select {
+		case p.edges <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// In chooses the edges, forgets remembered ones, and ends a Halt. The pull is
+// wired, so any pull is accepted.
+func (p *Input) In(_ gpio.Pull, edge gpio.Edge) error {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	p.w.advance()
+	if p.closed {
+		return p.errorf(os.ErrClosed)
+	}
+	p.edge = edge
+	select {
+	case <-p.edges:
+	default:
+	}
+	if p.isHalted {
+		p.isHalted, p.halted = false, make(chan struct{})
+	}
+	return nil
+}
+
+// Sense reads the level, after debouncing. A failed read is an error.
+func (p *Input) Sense() (gpio.Level, error) {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	p.w.advance()
+	switch {
+	case p.closed:
+		return gpio.Low, p.errorf(os.ErrClosed)
+	case p.l.fault == nack:
+		return gpio.Low, p.errorf(syscall.EIO)
+	}
+	return gpio.Level(p.level), nil
+}
+
+// Read is Sense with errors read as Low: use Sense.
+func (p *Input) Read() gpio.Level {
+	l, _ := p.Sense()
+	return l
+}
+
+// WaitForEdge waits for an edge since the last wait: true. False: the time is
+// over, or the pin is halted. A negative timeout waits without end.
+func (p *Input) WaitForEdge(timeout time.Duration) bool {
+	p.w.mu.Lock()
+	p.w.advance()
+	halted, timer := p.halted, p.timer
+	p.timer = nil
+	p.w.mu.Unlock()
+	var over <-chan time.Time
+	if timeout >= 0 {
+		if timer == nil {
+			timer = time.NewTimer(timeout)
+		} else {
+			timer.Reset(timeout)
+		}
+		over = timer.C
+	}
+	edge := p.wait(over, halted, timeout)
+	if timer != nil {
+		timer.Stop()
+		p.w.mu.Lock()
+		p.timer = timer
+		p.w.mu.Unlock()
+	}
+	return edge
+}
+
+func (p *Input) wait(over <-chan time.Time, halted <-chan struct{}, timeout time.Duration) bool {
+	select {
+	case <-halted:
+		return false
+	default:
+	}
+	select {
+	case <-p.edges:
+		return true
+	default:
+		if timeout == 0 {
+			return false
+		}
+	}
+	select {
+	case <-halted:
+		return false
+	case <-p.edges:
+		return true
+	case <-over:
+		return false
+	}
+}
+
+// Halt frees a waiting goroutine; waits return false until In.
+func (p *Input) Halt() error {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	if !p.isHalted {
+		p.isHalted = true
+		close(p.halted)
+	}
+	return nil
+}
+
+// Close halts the pin and gives it back.
+func (p *Input) Close() error {
+	p.Halt()
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	p.closed = true
+	p.l.pins = slices.DeleteFunc(p.l.pins, func(q *Input) bool { return q == p })
+	return nil
+}
+
+func (p *Input) errorf(err error) error { return fmt.Errorf("sim: line %s: %w", p.l.name, err) }
+
+func (p *Input) String() string         { return p.l.name }
+func (p *Input) Name() string           { return p.l.name }
+func (p *Input) Number() int            { return -1 }
+func (p *Input) Function() string       { return "In" }
+func (p *Input) Pull() gpio.Pull        { return gpio.PullNoChange }
+func (p *Input) DefaultPull() gpio.Pull { return gpio.PullNoChange }
+
+// Output is an opened output line.
+type Output struct {
+	w        *World
+	l        *line
+	released uint64 // World.released when it was opened
+	closed   bool   // guarded by the world's mu
+}
+
+// Output opens an output line at its initial level. Any number may be open;
+// the last Out wins. The result is an *Output.
+func (w *World) Output(l board.Line, initial gpio.Level) (gpio.PinOut, error) {
+	var o *Output
+	err := w.change(func() error {
+		ln := w.lines[l.Name]
+		if ln == nil || !ln.out {
+			return fmt.Errorf("sim: board %s has no output %q: %w", w.board.Name, l.Name, syscall.ENOENT)
+		}
+		o = &Output{w: w, l: ln, released: w.released}
+		if ln.fault == nack {
+			return o.errorf(syscall.EIO)
+		}
+		w.drive(l.Name, bool(initial))
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+// Out drives the line. It fails once the outputs were released: the process
+// that opened it is dead, as far as the board knows.
+func (o *Output) Out(l gpio.Level) error {
+	o.w.mu.Lock()
+	defer o.w.mu.Unlock()
+	o.w.advance()
+	switch {
+	case o.closed || o.released != o.w.released:
+		return o.errorf(os.ErrClosed)
+	case o.l.fault == nack:
+		return o.errorf(syscall.EIO)
+	}
+	if o.l.driven != bool(l) {
+		o.w.drive(o.l.name, bool(l))
+		o.w.settle()
+		o.w.wake()
+	}
+	return nil
+}
+
+// PWM is not supported.
+func (o *Output) PWM(gpio.Duty, physic.Frequency) error { return o.errorf(syscall.EOPNOTSUPP) }
+
+// Halt does nothing: an output has no waiting goroutine.
+func (o *Output) Halt() error { return nil }
+
+// Close gives the line back, at its present level: a released output may keep
+// it.
+func (o *Output) Close() error {
+	o.w.mu.Lock()
+	defer o.w.mu.Unlock()
+	o.closed = true
+	return nil
+}
+
+func (o *Output) errorf(err error) error { return fmt.Errorf("sim: line %s: %w", o.l.name, err) }
+
+func (o *Output) String() string   { return o.l.name }
+func (o *Output) Name() string     { return o.l.name }
+func (o *Output) Number() int      { return -1 }
+func (o *Output) Function() string { return "Out" }
+
+// ReleaseOutputs is the death of the process that drives the outputs: the
+// external pull-downs win, every output is off. Outputs opened before are of
+// no more use; new ones can be opened.
+func (w *World) ReleaseOutputs() {
+	w.change(func() error {
+		w.released++
+		for _, l := range w.board.Outputs {
+			w.drive(l.Name, false)
+		}
+		return nil
+	})
+}
+
+// ReadFile reads the companion's temperature, as sysfs has it.
+func (w *World) ReadFile(path string) ([]byte, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.advance()
+	if path == "" || path != w.board.Companion {
+		return nil, fmt.Errorf("sim: read %s: %w", path, syscall.ENOENT)
+	}
+	text, err := w.thermalText()
+	if err != nil {
+		return nil, fmt.Errorf("sim: read %s: %w", path, err)
+	}
+	return text, nil
+}
