@@ -1,0 +1,140 @@
+package telemetry
+
+import (
+	"context"
+	"strings"
+	"sync"
+)
+
+// slot holds the newest of a kind of message.
+type slot struct {
+	mu    sync.Mutex
+	b     []byte
+	fresh bool // not taken yet
+}
+
+func (s *slot) set(p []byte) {
+	s.mu.Lock()
+	s.b = append(s.b[:0], p...)
+	s.fresh = true
+	s.mu.Unlock()
+}
+
+// take copies the newest into dst. Without again, only what is fresh.
+func (s *slot) take(dst []byte, again bool) ([]byte, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.b) == 0 || !s.fresh && !again {
+		return dst[:0], false
+	}
+	s.fresh = false
+	return append(dst[:0], s.b...), true
+}
+
+// untake marks what was taken as fresh again: it may not have arrived.
+func (s *slot) untake() {
+	s.mu.Lock()
+	s.fresh = len(s.b) > 0
+	s.mu.Unlock()
+}
+
+// SetStatus publishes a status, unless a newer one overtakes it. It copies p.
+func (u *Uplink) SetStatus(p []byte) { u.status.set(p); u.ring() }
+
+// SetTelemetry publishes p once, unless a newer one overtakes it. It copies p.
+func (u *Uplink) SetTelemetry(p []byte) { u.telemetry.set(p); u.ring() }
+
+// Wake says that the journal has something new.
+func (u *Uplink) Wake() { u.news.Store(true); u.ring() }
+
+func (u *Uplink) ring() {
+	select {
+	case u.wake <- struct{}{}:
+	default:
+	}
+}
+
+type reply struct {
+	id     string
+	b      []byte
+	flight uint16 // packet id on the present connection; 0: not sent on it
+}
+
+// Reply answers a command on reply/<id>. It copies p. The answer is kept until
+// the broker has it, over reconnects, but not over a restart. It is false when
+// 16 wait already or id is not a ValidID.
+func (u *Uplink) Reply(id string, p []byte) bool {
+	if !ValidID(id) {
+		return false
+	}
+	u.mu.Lock()
+	if len(u.replies) >= maxReplies {
+		u.mu.Unlock()
+		return false
+	}
+	u.replies = append(u.replies, reply{id: id, b: append([]byte(nil), p...)})
+	u.mu.Unlock()
+	u.ring()
+	return true
+}
+
+type command struct {
+	id      string
+	payload []byte
+}
+
+// receive runs on the connection's reading goroutine and never blocks it: a
+// blocked reader would see no acknowledgement either.
+func (u *Uplink) receive(topic string, payload []byte, retained bool) {
+	fleet, drone, leaf, ok := ParseTopic(topic)
+	id, isCommand := strings.CutPrefix(leaf, LeafCommand)
+	switch {
+	case !ok || !isCommand || fleet != u.o.Fleet || drone != u.o.Drone || !ValidID(id):
+		u.log.Warn("message on an unexpected topic ignored", "bytes", len(payload))
+	case retained:
+		// It lay at the broker for nobody knows how long.
+		u.log.Warn("retained command ignored; publish commands without the retain flag", "id", id)
+	case len(payload) > MaxEnvelope:
+		u.log.Warn("command ignored: too long", "id", id, "bytes", len(payload), "limit", MaxEnvelope)
+	default:
+		select {
+		case u.commands <- command{id, payload}:
+		default:
+			u.log.Warn("command dropped: too many at once; send it again", "id", id, "waiting", maxCommands)
+		}
+	}
+}
+
+// work hands commands on, one at a time.
+func (u *Uplink) work(ctx context.Context) {
+	for {
+		select {
+		case c := <-u.commands:
+			if u.o.OnCommand != nil {
+				u.o.OnCommand(c.id, c.payload)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// The journal's entries: an event is its encoding as it is; a patch report
+// follows a byte with which no MessagePack map begins.
+const reportMark = 0x01
+
+// EventEntry is the journal entry of an encoded Event: the bytes themselves.
+func EventEntry(event []byte) []byte { return event }
+
+// ReportEntry is the journal entry of an encoded patch report.
+func ReportEntry(report []byte) []byte {
+	return append([]byte{reportMark}, report...)
+}
+
+// openEntry says where an entry goes; it is false for one that cannot be sent.
+func openEntry(e []byte) (leaf string, retained bool, payload []byte, ok bool) {
+	if len(e) > 0 && e[0] == reportMark {
+		return LeafReport, true, e[1:], len(e) > 1 && len(e)-1 <= MaxReport
+	}
+	return LeafEvent, false, e, len(e) > 0 && len(e) <= MaxEvent
+}
