@@ -2,14 +2,21 @@ package hal
 
 import (
 	"errors"
+	"fmt"
+	"io"
 
 	"periph.io/x/conn/v3/gpio"
+	"periph.io/x/conn/v3/i2c"
+	"periph.io/x/conn/v3/physic"
 
 	"github.com/aim-control/aimlock/board"
+	"github.com/aim-control/aimlock/hal/thermal"
+	"github.com/aim-control/aimlock/hal/tmp102"
 )
 
 // Hardware is an opened board. It belongs to whoever opened it; the inputs
-// and outputs may be used by different goroutines, Close by one.
+// and outputs may be used by different goroutines, Close by one, after the
+// samplers of Buses and Companion have ended.
 type Hardware struct {
 	Buses     []SensorBus
 	Companion Sensor // Sense is nil on a board that has none
@@ -19,20 +26,181 @@ type Hardware struct {
 
 	Request, Blue, Amber gpio.PinOut
 
-	closers []func() error
+	closers []io.Closer // in the order of opening
+}
+
+// drivers maps the chips of a board table to their drivers.
+var drivers = map[string]func(i2c.Bus, uint16) (*tmp102.Dev, error){
+	"tmp102": tmp102.New,
+	"tmp105": tmp102.NewTMP105,
+	"lm75":   tmp102.NewLM75,
 }
 
 // Open opens every bus and line that the board names, outputs off. A chip that
 // does not answer is no error: its Sense fails until it does. A missing bus or
 // line is one, and says what to do.
 func Open(b *board.Board, o Opener) (*Hardware, error) {
-	return nil, errors.New("hal: not written yet")
+	h := &Hardware{}
+	for _, step := range []func(*board.Board, Opener) error{h.openOutputs, h.openInputs, h.openBuses, h.openCompanion} {
+		if err := step(b, o); err != nil {
+			return nil, errors.Join(err, h.Close())
+		}
+	}
+	return h, nil
 }
 
-// Close drives request, blue and amber off, then frees every waiting
-// goroutine and closes lines and buses. It returns all errors, joined.
-func (h *Hardware) Close() error { return nil }
+func (h *Hardware) openOutputs(b *board.Board, o Opener) error {
+	for _, out := range []struct {
+		name string
+		pin  *gpio.PinOut
+	}{{board.PauseReq, &h.Request}, {board.LEDBlue, &h.Blue}, {board.LEDAmber, &h.Amber}} {
+		l, ok := b.Line(out.name)
+		if !ok {
+			return fmt.Errorf("hal: board %s has no line %s; add it to the board table", b.Name, out.name)
+		}
+		p, err := o.Output(l, gpio.Low)
+		if err != nil {
+			return err
+		}
+		*out.pin = p
+		h.closes(p)
+	}
+	return nil
+}
+
+func (h *Hardware) openInputs(b *board.Board, o Opener) error {
+	for _, in := range []struct {
+		name     string
+		pin      *Input
+		optional bool
+	}{{board.Disarmed, &h.Disarmed, false}, {board.Holding, &h.Holding, false}, {board.Heartbeat, &h.Heartbeat, false}, {board.Button, &h.Button, true}} {
+		l, ok := b.Line(in.name)
+		if !ok && in.optional {
+			continue
+		}
+		if !ok {
+			return fmt.Errorf("hal: board %s has no line %s; add it to the board table", b.Name, in.name)
+		}
+		p, err := o.Input(l)
+		if err != nil {
+			return err
+		}
+		h.closes(p)
+		sensed, ok := p.(Input)
+		if !ok {
+			return fmt.Errorf("hal: line %s: %T cannot tell a failed read from low; it needs Sense", in.name, p)
+		}
+		*in.pin = sensed
+	}
+	return nil
+}
+
+func (h *Hardware) openBuses(b *board.Board, o Opener) error {
+	for _, bb := range b.Buses {
+		bus, err := o.Bus(bb)
+		if err != nil {
+			return err
+		}
+		h.closes(bus)
+		sensors := SensorBus{Name: bb.Name}
+		for _, m := range b.Motors {
+			if m.Bus != bb.Name {
+				continue
+			}
+			open, ok := drivers[m.Chip]
+			if !ok {
+				return fmt.Errorf("hal: %s: no driver for chip %q; use tmp102, tmp105 or lm75", m.Name, m.Chip)
+			}
+			d, err := open(bus, m.Addr)
+			if err != nil {
+				return fmt.Errorf("hal: %s: %w", m.Name, err)
+			}
+			sensors.Sensors = append(sensors.Sensors, Sensor{Name: m.Name, Sense: d.Temperature})
+		}
+		h.Buses = append(h.Buses, sensors)
+	}
+	for _, m := range b.Motors {
+		if _, ok := b.Bus(m.Bus); !ok {
+			return fmt.Errorf("hal: %s: board %s has no bus %q; add it to the board table", m.Name, b.Name, m.Bus)
+		}
+	}
+	return nil
+}
+
+func (h *Hardware) openCompanion(b *board.Board, o Opener) error {
+	if b.Companion == "" {
+		return nil
+	}
+	h.Companion = Sensor{Name: "companion", Sense: func() (physic.Temperature, error) {
+		data, err := o.ReadFile(b.Companion)
+		if err != nil {
+			return 0, err
+		}
+		return thermal.Parse(data)
+	}}
+	if _, ok := o.(Kernel); ok { // the same without an allocation a sample
+		f := &sysFile{path: b.Companion, fd: -1}
+		buf := make([]byte, thermal.MaxSize+1)
+		h.closers = append(h.closers, f)
+		h.Companion.Sense = func() (physic.Temperature, error) {
+			n, err := f.read(buf)
+			if err != nil {
+				return 0, err
+			}
+			return thermal.Parse(buf[:n])
+		}
+	}
+	return nil
+}
+
+func (h *Hardware) closes(opened any) {
+	if c, ok := opened.(io.Closer); ok {
+		h.closers = append(h.closers, c)
+	}
+}
+
+// Close drives request, blue and amber off, then frees every waiting goroutine
+// and closes lines and buses. It tries everything and returns all errors,
+// joined.
+func (h *Hardware) Close() error {
+	var errs []error
+	for _, p := range []gpio.PinOut{h.Request, h.Blue, h.Amber} {
+		if p != nil {
+			errs = append(errs, p.Out(gpio.Low))
+		}
+	}
+	for _, p := range []Input{h.Disarmed, h.Holding, h.Heartbeat, h.Button} {
+		if p != nil {
+			errs = append(errs, p.Halt())
+		}
+	}
+	for _, c := range h.closers {
+		errs = append(errs, c.Close())
+	}
+	h.closers = nil
+	return errors.Join(errs...)
+}
 
 // Release drives request, blue and amber off and lets them go: what
-// aimd -release does after every exit of the agent.
-func Release(b *board.Board, o Opener) error { return errors.New("hal: not written yet") }
+// aimd -release does after every exit of the agent, because a released output
+// may keep its level. It tries all three and returns all errors, joined.
+func Release(b *board.Board, o Opener) error {
+	var errs []error
+	for _, name := range []string{board.PauseReq, board.LEDBlue, board.LEDAmber} {
+		l, ok := b.Line(name)
+		if !ok {
+			errs = append(errs, fmt.Errorf("hal: board %s has no line %s; add it to the board table", b.Name, name))
+			continue
+		}
+		p, err := o.Output(l, gpio.Low)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		errs = append(errs, p.Out(gpio.Low))
+		if c, ok := p.(io.Closer); ok {
+			errs = append(errs, c.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
