@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -26,10 +27,6 @@ func (p *publisher) ack(id uint16) {
 		p.journal[i].acked = true
 		p.settle()
 	}
-	p.waiting = time.Time{}
-	if p.hello != 0 || p.statusID != 0 || len(p.journal) > 0 {
-		p.waiting = time.Now()
-	}
 }
 
 func (p *publisher) ackReply(id uint16) bool {
@@ -38,6 +35,23 @@ func (p *publisher) ackReply(id uint16) bool {
 	n := len(p.u.replies)
 	p.u.replies = slices.DeleteFunc(p.u.replies, func(r reply) bool { return r.flight == id })
 	return len(p.u.replies) < n
+}
+
+// overdue ends a connection whose broker takes messages and acknowledges
+// them not.
+func (p *publisher) overdue(now time.Time) error {
+	late := func(at time.Time) bool { return now.Sub(at) > ackWithin }
+	owes := p.hello != 0 && late(p.helloAt) || p.statusID != 0 && late(p.statusAt)
+	owes = owes || len(p.journal) > 0 && late(p.journal[0].at)
+	p.u.mu.Lock()
+	for _, r := range p.u.replies {
+		owes = owes || r.flight != 0 && late(r.at)
+	}
+	p.u.mu.Unlock()
+	if owes {
+		return fmt.Errorf("telemetry: %w: a message is not acknowledged within %v", ErrLink, ackWithin)
+	}
+	return nil
 }
 
 // forgetFlights makes every reply unsent: what an ended connection did not

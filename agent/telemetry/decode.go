@@ -15,10 +15,12 @@ const (
 	MaxTelemetry    = 4 << 10
 	MaxEvent        = 16 << 10
 	MaxReport       = 16 << 10
-	MaxEnvelope     = 144 << 10 // a payload of 128 KiB and its signatures
+	MaxEnvelope     = MaxPayload + MaxSignatures<<10
 	MaxCommand      = 4 << 10
 	MaxReply        = 4 << 10
 
+	// MaxPayload bounds what an envelope carries, bytes.
+	MaxPayload = 128 << 10
 	// MaxSignatures bounds the signatures of an envelope.
 	MaxSignatures = 16
 	// maxDepth bounds nesting: a message is a map of arrays of tuples.
@@ -84,8 +86,16 @@ func decode(b []byte, m Message) error {
 	if a := m.about(); a.hasSchema && (a.schema == 0 || a.schema > Schema) {
 		return fmt.Errorf("%d, known 1 to %d: %w", a.schema, Schema, ErrSchema)
 	}
+	return checkEnvelope(m)
+}
+
+// checkEnvelope bounds what the generated code bounds too loosely.
+func checkEnvelope(m Message) error {
 	if e, ok := m.(*Envelope); ok && len(e.Signatures) > MaxSignatures {
 		return fmt.Errorf("%d signatures of at most %d: %w", len(e.Signatures), MaxSignatures, ErrSize)
+	}
+	if e, ok := m.(*Envelope); ok && len(e.Payload) > MaxPayload {
+		return fmt.Errorf("payload of %d bytes of at most %d: %w", len(e.Payload), MaxPayload, ErrSize)
 	}
 	return nil
 }
@@ -94,6 +104,9 @@ func decode(b []byte, m Message) error {
 // receiver would refuse for its size is refused here.
 func Append(dst []byte, m Message) ([]byte, error) {
 	out, err := m.MarshalMsg(dst)
+	if err == nil {
+		err = checkEnvelope(m)
+	}
 	if err != nil {
 		return dst, fmt.Errorf("telemetry: %s: %w", m.about().name, err)
 	}

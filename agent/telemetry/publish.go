@@ -2,8 +2,6 @@ package telemetry
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 )
 
@@ -15,22 +13,23 @@ type publisher struct {
 	conn uint64
 	buf  []byte
 
-	hello    uint16 // packet id of the availability on the way; 0: none
-	statusID uint16 // of the status on the way; 0: none
-	statusAt time.Time
-	repeat   bool     // the status is due again
-	journal  []flight // on the way, in order
-	sent     uint64   // highest entry sent
+	hello    uint16    // packet id of the availability on the way; 0: none
+	helloAt  time.Time // sent
+	statusID uint16    // of the status on the way; 0: none
+	statusAt time.Time // sent
+	repeat   bool      // the status is due again
+	journal  []flight  // on the way, in order
+	sent     uint64    // highest entry sent
 	anySent  bool
-	more     bool      // the journal may have more to send
-	open     bool      // subscriptions answered: the journal may flow
-	waiting  time.Time // since when the broker owes an acknowledgement
+	more     bool // the journal may have more to send
+	open     bool // the subscription is answered: the journal may flow
 }
 
 // flight is a journal entry on the way.
 type flight struct {
 	id    uint16
 	n     uint64
+	at    time.Time // sent
 	acked bool
 }
 
@@ -60,9 +59,8 @@ func (u *Uplink) publish(ctx context.Context, l Link, conn uint64) error {
 			p.ack(id)
 		case <-u.wake:
 		case err := <-subs:
-			var no *RefusedError
 			p.open, subs = true, nil
-			if refused = errors.As(err, &no); refused {
+			if refused = err != nil; refused {
 				u.o.OnLink(true, conn, err)
 			}
 		case now := <-house.C:
@@ -96,7 +94,7 @@ func (p *publisher) announce(online bool, reason string) error {
 		return err
 	}
 	p.hello, err = p.l.Publish(p.u.topic(LeafAvailability), 1, true, b)
-	p.owed()
+	p.helloAt = time.Now()
 	return err
 }
 
@@ -129,25 +127,31 @@ func (p *publisher) sendStatus() (err error) {
 	}
 	p.statusID, err = p.l.Publish(p.u.topic(LeafStatus), 1, true, p.buf)
 	p.repeat, p.statusAt = false, time.Now()
-	p.owed()
 	return err
 }
 
+// sendReplies publishes outside the lock: Reply must not wait for a write.
+// The publisher alone removes replies, so an index stays what it is.
 func (p *publisher) sendReplies() error {
-	p.u.mu.Lock()
-	defer p.u.mu.Unlock() // Reply waits at most for a write: it is not the loop's
-	for i := range p.u.replies {
-		r := &p.u.replies[i]
+	for i := 0; ; i++ {
+		p.u.mu.Lock()
+		if i >= len(p.u.replies) {
+			p.u.mu.Unlock()
+			return nil
+		}
+		r := p.u.replies[i]
+		p.u.mu.Unlock()
 		if r.flight != 0 {
 			continue
 		}
-		var err error
-		if r.flight, err = p.l.Publish(p.u.topic(LeafReply+r.id), 1, false, r.b); err != nil {
+		id, err := p.l.Publish(p.u.topic(LeafReply+r.id), 1, false, r.b)
+		if err != nil {
 			return err
 		}
-		p.owed()
+		p.u.mu.Lock()
+		p.u.replies[i].flight, p.u.replies[i].at = id, time.Now()
+		p.u.mu.Unlock()
 	}
-	return nil
 }
 
 // sendJournal fills the window. The journal is read only when there may be
@@ -169,12 +173,11 @@ func (p *publisher) sendJournal() error {
 		if p.anySent && e.N <= p.sent || len(p.journal) >= window {
 			continue
 		}
-		f := flight{n: e.N}
+		f := flight{n: e.N, at: time.Now()}
 		if leaf, retained, payload, ok := openEntry(e.Data); ok {
 			if f.id, err = p.l.Publish(p.u.topic(leaf), 1, retained, payload); err != nil {
 				return err
 			}
-			p.owed()
 		} else {
 			p.u.log.Error("journal entry cannot be sent and is dropped", "n", e.N, "bytes", len(e.Data))
 			f.acked = true
@@ -183,20 +186,5 @@ func (p *publisher) sendJournal() error {
 		p.sent, p.anySent = e.N, true
 	}
 	p.settle()
-	return nil
-}
-
-// owed starts the clock of ackWithin.
-func (p *publisher) owed() {
-	if p.waiting.IsZero() {
-		p.waiting = time.Now()
-	}
-}
-
-// overdue ends a connection whose broker takes messages but acknowledges none.
-func (p *publisher) overdue(now time.Time) error {
-	if !p.waiting.IsZero() && now.Sub(p.waiting) > ackWithin {
-		return fmt.Errorf("telemetry: %w: nothing acknowledged within %v", ErrLink, ackWithin)
-	}
 	return nil
 }

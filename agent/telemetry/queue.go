@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"time"
 )
 
 // slot holds the newest of a kind of message.
@@ -31,13 +32,6 @@ func (s *slot) take(dst []byte, again bool) ([]byte, bool) {
 	return append(dst[:0], s.b...), true
 }
 
-// untake marks what was taken as fresh again: it may not have arrived.
-func (s *slot) untake() {
-	s.mu.Lock()
-	s.fresh = len(s.b) > 0
-	s.mu.Unlock()
-}
-
 // SetStatus publishes a status, unless a newer one overtakes it. It copies p.
 func (u *Uplink) SetStatus(p []byte) { u.status.set(p); u.ring() }
 
@@ -57,7 +51,8 @@ func (u *Uplink) ring() {
 type reply struct {
 	id     string
 	b      []byte
-	flight uint16 // packet id on the present connection; 0: not sent on it
+	flight uint16    // packet id on the present connection; 0: not sent on it
+	at     time.Time // sent
 }
 
 // Reply answers a command on reply/<id>. It copies p. The answer is kept until
@@ -94,8 +89,8 @@ func (u *Uplink) receive(topic string, payload []byte, retained bool) {
 	case retained:
 		// It lay at the broker for nobody knows how long.
 		u.log.Warn("retained command ignored; publish commands without the retain flag", "id", id)
-	case len(payload) > MaxEnvelope:
-		u.log.Warn("command ignored: too long", "id", id, "bytes", len(payload), "limit", MaxEnvelope)
+	case len(payload) > maxEnvelope:
+		u.log.Warn("command ignored: too long", "id", id, "bytes", len(payload), "limit", maxEnvelope)
 	default:
 		select {
 		case u.commands <- command{id, payload}:

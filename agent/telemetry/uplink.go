@@ -16,15 +16,16 @@ import (
 
 // Bounds of an Uplink.
 const (
-	maxReplies  = 16 // waiting for their acknowledgement
-	maxCommands = 16 // waiting for OnCommand
-	window      = 16 // journal entries on the way
+	maxReplies  = 16                                // waiting for their acknowledgement
+	maxCommands = 16                                // waiting for OnCommand
+	maxEnvelope = MaxCommand + MaxSignatures*(1<<9) // bytes of one
+	window      = 16                                // journal entries on the way
 
-	statusEvery = time.Minute      // a status is repeated, so that silence shows
-	housekeep   = 5 * time.Second  // journal errors and refused subscriptions are retried
-	ackWithin   = 60 * time.Second // an unacknowledged message ends the connection
-	stopWithin  = 2 * time.Second  // for the goodbye
-	jitterMax   = 4 * time.Second  // before each connect, so that fleets do not dial as one
+	statusEvery = time.Minute     // a status is repeated, so that silence shows
+	housekeep   = 5 * time.Second // journal errors and failed subscriptions are retried
+	ackWithin   = time.Minute     // an unacknowledged message ends the connection
+	stopWithin  = 2 * time.Second // for the goodbye
+	jitterMax   = 4 * time.Second // before each connect, so that fleets do not dial as one
 	backoffMax  = time.Minute
 	livedWell   = 10 * time.Second // a connection that lasted so long was a success
 )
@@ -138,7 +139,7 @@ func (u *Uplink) connection(ctx context.Context, conn uint64) error {
 		return errors.Join(errNoLink, err)
 	}
 	l, err := u.dial(ctx, Hello{
-		ClientID: Root + "/" + u.o.Fleet + "/" + u.o.Drone,
+		ClientID: "aim_" + u.o.Fleet + "_" + u.o.Drone, // names hold no _: no two are alike
 		User:     u.o.Fleet + "/" + u.o.Drone,
 		Will:     &Will{Topic: u.topic(LeafAvailability), Payload: will},
 		Receive:  u.receive,
