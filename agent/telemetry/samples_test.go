@@ -1,0 +1,42 @@
+package telemetry
+
+// samples are one complete message of each kind, as the golden files hold
+// them. Each call returns new ones.
+func samples() map[string]Message {
+	const boot = "5b2f3c1e-9a44-4c8a-8d0e-0f6f5d9b7a10"
+	const ms = 1795464000000
+	return map[string]Message{
+		"availability": &Availability{Schema: Schema, Boot: boot, TimeMS: ms, Online: true, Conn: 7, Version: "1.4.0", Reason: "started"},
+		"status": &Status{
+			Schema: Schema, Boot: boot, TimeMS: ms, UpMS: 1860123, Drone: "patrol-03", Fleet: "north", Agent: "1.4.0",
+			State: "PAUSED", SinceMS: 1858000, Requested: true, Flight: "holding", FC: "ok",
+			Causes: []Cause{{Name: "lock", SinceMS: 1856500, HeldMS: 3623, Waived: true,
+				Text: "aim_lock_config.conf: HOT: held by fleet-updater past its lease; aimctl lock status says more"}},
+			Waived: []string{"lock"},
+			Lock: Lock{Verdict: "OVERDUE", Hot: true, Holder: "fleet-updater", Role: "orchestrator", PID: 4711,
+				Reason: "update cycle 12", Epoch: 42, SinceMS: 26500, UntilMS: 1856500},
+			Config: Config{Version: 41, SHA256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+				Valid: true, Drift: true, Pending: true, Problem: "aim_lock_config.conf:4:7: ttl: too long"},
+			Patch:  Patch{State: "WAITING", ID: "p-2026-11-23", Reason: "lock"},
+			LED:    "holding",
+			Faults: []string{"motor2"},
+			Online: true,
+		},
+		"telemetry": &Telemetry{
+			Schema: Schema, Boot: boot, TimeMS: ms, Seq: 1859,
+			Lines:     Lines{Disarmed: 1, Holding: 2, FC: 2, Request: 2},
+			Motors:    []Sample{{71250, 12, true}, {70875, 13, true}, {-3, 900, false}, {72000, 15, true}},
+			Companion: Sample{55100, 40, true},
+			Supply:    []Supply{{22210, 18400, 9, true}},
+		},
+		"event": &Event{
+			Schema: Schema, Boot: boot, TimeMS: ms, UpMS: 1856501, N: 17, Kind: "lock.hot", Level: "error",
+			Text:     "ERROR aim_lock_config.conf: HOT",
+			Evidence: []Evidence{{"holder", "fleet-updater"}, {"pid", "4711"}},
+		},
+		"envelope": &Envelope{Payload: []byte("signed bytes"), Signatures: [][]byte{[]byte("untrusted comment: one"), []byte("two")}},
+		"command": &Command{Schema: Schema, ID: "c-1", Fleet: "north", Drone: "patrol-03", Boot: boot, Counter: 9,
+			Verb: "pause", HoldMS: 60000, Arg: "p-2026-11-23"},
+		"reply": &Reply{Schema: Schema, Boot: boot, TimeMS: ms, ID: "c-1", Outcome: "refused", Reason: "counter 9 was used before"},
+	}
+}
