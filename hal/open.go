@@ -27,6 +27,7 @@ type Hardware struct {
 	Request, Blue, Amber gpio.PinOut
 
 	closers []io.Closer // in the order of opening
+	closed  bool
 }
 
 // drivers maps the chips of a board table to their drivers.
@@ -161,8 +162,12 @@ func (h *Hardware) closes(opened any) {
 
 // Close drives request, blue and amber off, then frees every waiting goroutine
 // and closes lines and buses. It tries everything and returns all errors,
-// joined.
+// joined. Closing again does nothing.
 func (h *Hardware) Close() error {
+	if h.closed {
+		return nil
+	}
+	h.closed = true
 	var errs []error
 	for _, p := range []gpio.PinOut{h.Request, h.Blue, h.Amber} {
 		if p != nil {
@@ -177,7 +182,6 @@ func (h *Hardware) Close() error {
 	for _, c := range h.closers {
 		errs = append(errs, c.Close())
 	}
-	h.closers = nil
 	return errors.Join(errs...)
 }
 
