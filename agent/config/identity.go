@@ -1,6 +1,8 @@
 package config
 
-import "time"
+import (
+	"time"
+)
 
 // Identity is what drone.toml says: who the drone is, where it reports, whom it
 // trusts, what it may run, and its safety floor. No configuration patches it.
@@ -51,11 +53,3 @@ type Hooks struct {
 	Reload []string // command and arguments, run after a new live file; empty: none
 	Checks string   // folder of executables that must pass before a patch is committed; "": none
 }
-
-// ParseIdentity reads an identity as strictly as ParseLive reads a live file.
-func ParseIdentity(name string, data []byte) (*Identity, error) {
-	return nil, Problems{{File: name}}
-}
-
-// LoadIdentity reads and parses the identity at path.
-func LoadIdentity(path string) (*Identity, error) { return ParseIdentity(path, nil) }

@@ -1,6 +1,8 @@
 package config
 
-import "time"
+import (
+	"time"
+)
 
 // LiveName is the file name of the live file; the locks are named after it
 // without its extension.
@@ -56,14 +58,3 @@ type Thermal struct {
 type Telemetry struct {
 	Interval time.Duration // 100ms … 1m
 }
-
-// ParseLive reads a live file strictly: an unknown key in one of our tables, a
-// wrong type, a value out of its range and a contradiction are all errors. The
-// error is of type Problems and names everything that is wrong; name is the
-// file name it shows. Tables that are not ours pass through.
-func ParseLive(name string, data []byte) (*Live, error) { return nil, Problems{{File: name}} }
-
-// CheckLive is ParseLive and, beyond it, the safety floor of the identity: what
-// no live file may undo. The zero Safety bounds nothing but the update window,
-// which must be open for at least ten minutes a week.
-func CheckLive(name string, data []byte, floor Safety) (*Live, error) { return ParseLive(name, data) }
