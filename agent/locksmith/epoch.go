@@ -22,11 +22,11 @@ const epochSize = 8
 // nobody makes 2³² grants in those.
 const epochLeap = 1 << 32
 
-// lockCommit takes the commit lock. It waits at most commitPatience, or until
+// lockCommit takes the commit lock. It waits at most s.patience, or until
 // ctx ends; the caller calls unlock exactly once.
 func (s *Smith) lockCommit(ctx context.Context) (unlock func(), err error) {
 	var tick *time.Timer
-	for end := time.Now().Add(commitPatience); ; {
+	for end := time.Now().Add(s.patience); ; {
 		fd, err := s.take(s.commit)
 		if err == nil {
 			return func() { s.drop(fd) }, nil

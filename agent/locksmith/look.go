@@ -79,7 +79,7 @@ func (s *Smith) readRecord() (sight, error) {
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE), errors.Is(err, unix.ENOMEM):
 		return sight{}, fmt.Errorf("locksmith: read the record: %w", err) // says nothing about the record
 	case err != nil:
-		return sight{state: DamagedRecord, note: err.Error()}, nil
+		return sight{state: DamagedRecord, note: ErrRecord.Error() + ": " + err.Error()}, nil
 	}
 	rec, err := DecodeRecord(data)
 	if err == nil && rec.Name != s.name {

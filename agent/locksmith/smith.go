@@ -56,8 +56,10 @@ type Smith struct {
 	record string
 	epoch  string
 	maxTTL func() time.Duration
-	every  time.Duration // lookEvery
 	slots  epochFile
+
+	every    time.Duration // lookEvery
+	patience time.Duration // commitPatience
 }
 
 // Open prepares the use of a lock. It creates nothing: whoever only looks needs
@@ -83,7 +85,7 @@ func Open(sys durable.Sys, p Paths, h Host, maxTTL func() time.Duration) (*Smith
 		}
 	}
 	return &Smith{
-		sys: sys, host: h, name: p.Name, maxTTL: maxTTL, every: lookEvery,
+		sys: sys, host: h, name: p.Name, maxTTL: maxTTL, every: lookEvery, patience: commitPatience,
 		lock:   filepath.Join(p.Run, p.Name+".lock"),
 		commit: filepath.Join(p.Run, p.Name+".commit"),
 		record: filepath.Join(p.State, p.Name+".rec"),

@@ -26,34 +26,34 @@ func (l Look) Who() string {
 // two sentences.
 func (l Look) Words() string {
 	r := l.Record
-	age := span(l.At - r.Acquired)
-	reason := ""
+	who, age, purpose := l.Who(), span(l.At-r.Acquired), ""
 	if r.Reason != "" {
-		reason = ", for: " + r.Reason
+		purpose = " (" + r.Reason + ")"
 	}
+	const clear = `the agent reclaims it by itself, "aimctl lock clear" does so now.`
+	const free = "the lock is free the moment it dies."
 	switch l.Verdict {
 	case Free:
 		return "Nobody holds the lock."
 	case Held:
 		return fmt.Sprintf("%s has held the lock for %s%s; its lease runs another %s. Nothing to do.",
-			l.Who(), age, reason, span(l.Deadline-l.At))
+			who, age, purpose, span(l.Deadline-l.At))
 	case Overdue:
-		return fmt.Sprintf("%s has held the lock for %s%s; its lease ended %s ago and the process still runs. End that process: the lock is free the moment it dies.",
-			l.Who(), age, reason, span(l.At-l.Deadline))
+		return fmt.Sprintf("%s has held the lock for %s%s; its lease ended %s ago and the process still runs. End that process: %s",
+			who, age, purpose, span(l.At-l.Deadline), free)
 	case Dead:
-		return fmt.Sprintf("%s took the lock %s ago%s and is gone without giving it back. The kernel has freed the lock; the agent reclaims it by itself, \"aimctl lock clear\" does so now.",
-			l.Who(), age, reason)
+		return fmt.Sprintf("%s took the lock %s ago%s and is gone without giving it back. The kernel has freed it; %s",
+			who, age, purpose, clear)
 	case Boot:
-		return fmt.Sprintf("%s took the lock before the last reboot%s. It is free; the agent reclaims it by itself, \"aimctl lock clear\" does so now.",
-			l.Who(), reason)
+		return fmt.Sprintf("%s took the lock%s before the last reboot. It is free; %s", who, purpose, clear)
 	case Orphan:
-		return fmt.Sprintf("%s took the lock %s ago%s and is dead, but %s. End it: the lock is free the moment it dies.",
-			l.Who(), age, reason, l.owners())
+		return fmt.Sprintf("%s took the lock %s ago%s and is dead, but %s. End that process: %s",
+			who, age, purpose, l.owners(), free)
 	case Unknown:
-		return fmt.Sprintf("The lock is taken and no record explains it: %s. If this lasts longer than %s, end that process.",
-			l.owners(), SuspectFor)
+		return fmt.Sprintf("The lock is taken and no record explains it: %s. If this lasts longer than %s, end that process: %s",
+			l.owners(), SuspectFor, free)
 	}
-	return l.Verdict.String()
+	return "Nothing is known of the lock."
 }
 
 // owners names the processes that have the lock open.
@@ -65,9 +65,8 @@ func (l Look) owners() string {
 	for _, o := range l.Owners {
 		names = append(names, fmt.Sprintf("%s (pid %d)", o.Name, o.PID))
 	}
-	verb := " has it open"
-	if len(names) > 1 {
-		verb = " have it open"
+	if len(names) == 1 {
+		return names[0] + " has it open"
 	}
-	return strings.Join(names, ", ") + verb
+	return strings.Join(names, ", ") + " have it open"
 }

@@ -1,0 +1,355 @@
+package locksmith
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/aim-control/aimlock/firmware/durable"
+)
+
+// meddler is the real kernel with something happening around single calls.
+type meddler struct {
+	durable.Sys
+	setLock     func(fd int) error // instead of SetLock
+	afterAsk    func()             // after LockRefused
+	rename      func() error       // before Renameat
+	forbidWrite func(call string)
+}
+
+func (m *meddler) SetLock(fd int) error {
+	if m.setLock != nil {
+		return m.setLock(fd)
+	}
+	return m.Sys.SetLock(fd)
+}
+
+func (m *meddler) LockRefused(fd int) (bool, error) {
+	refused, err := m.Sys.LockRefused(fd)
+	if m.afterAsk != nil {
+		m.afterAsk()
+	}
+	return refused, err
+}
+
+func (m *meddler) Renameat(a int, b string, c int, d string) error {
+	if m.rename != nil {
+		if err := m.rename(); err != nil {
+			return err
+		}
+	}
+	return m.Sys.Renameat(a, b, c, d)
+}
+
+func (m *meddler) Openat(dir int, path string, flags int, mode uint32) (int, error) {
+	if m.forbidWrite != nil && flags&(unix.O_CREAT|unix.O_WRONLY|unix.O_RDWR|unix.O_TRUNC) != 0 {
+		m.forbidWrite("open for writing " + path)
+	}
+	return m.Sys.Openat(dir, path, flags, mode)
+}
+
+func meddled(t *testing.T, dir string) (*Smith, *meddler) {
+	m := &meddler{Sys: durable.Linux}
+	s, err := Open(m, paths(dir), host(t, nil), ttl(30*time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, m
+}
+
+// The file that was opened is unlinked before it is locked: a lock on it would
+// exclude nobody.
+func TestLockOnUnlinkedFileDoesNotCount(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	s, m := meddled(t, dir)
+	times := 0
+	m.setLock = func(fd int) error {
+		if times++; times == 1 {
+			if err := os.Remove(s.lock); err != nil {
+				t.Error(err)
+			}
+		}
+		return m.Sys.SetLock(fd)
+	}
+	l := acquire(t, s, claim("holder"))
+	defer l.Release()
+	if times < 3 { // unlinked, again, commit lock
+		t.Errorf("%d locks taken", times)
+	}
+	look(t, open(t, dir, nil), Held) // asks on the path
+	if _, err := open(t, dir, nil).Acquire(context.Background(), claim("second")); err == nil {
+		t.Error("two holders")
+	}
+}
+
+func TestLookTakesNothing(t *testing.T) {
+	t.Parallel()
+	for _, exists := range []bool{false, true} {
+		s, m := meddled(t, folder(t))
+		if exists {
+			acquire(t, s, claim("holder")).Release()
+		}
+		m.setLock = func(int) error { t.Error("a look takes the lock"); return unix.EAGAIN }
+		m.forbidWrite = func(call string) { t.Error("a look writes:", call) }
+		look(t, s, Free)
+	}
+}
+
+// Another is granted the lease between a look's question to the kernel and its
+// reading of the record: "free" and "held" together would be DEAD.
+func TestLookIsOneMoment(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	acquire(t, open(t, dir, nil), claim("earlier")).Release()
+	s, m := meddled(t, dir)
+	var other *Lease
+	m.afterAsk = func() {
+		m.afterAsk = nil
+		other = acquire(t, open(t, dir, nil), claim("other"))
+	}
+	if seen := look(t, s, Held); seen.Record != other.Record() {
+		t.Errorf("seen %+v", seen.Record)
+	}
+	m.afterAsk = func() { // and the other way round
+		m.afterAsk = nil
+		if err := other.Release(); err != nil {
+			t.Error(err)
+		}
+	}
+	look(t, s, Free)
+}
+
+// The phantom of the story: refused, yet nobody has it. As long as a look says
+// that the kernel would grant the lock, an acquire goes on.
+func TestNeverBusyWhileFree(t *testing.T) {
+	t.Parallel()
+	s, m := meddled(t, folder(t))
+	asked := 0
+	m.afterAsk = func() { asked++ }
+	m.setLock = func(fd int) error {
+		if asked < 3 {
+			return unix.EAGAIN // another's try, gone by the time of the look
+		}
+		return m.Sys.SetLock(fd)
+	}
+	l, err := s.Acquire(context.Background(), claim("holder"))
+	if err != nil {
+		t.Fatalf("busy, though free: %v", err)
+	}
+	defer l.Release()
+	if asked < 3 {
+		t.Errorf("granted after %d looks", asked)
+	}
+}
+
+func TestDamagedRecord(t *testing.T) {
+	t.Parallel()
+	good := held(nil).Encode()
+	for name, data := range map[string][]byte{
+		"empty":          {},
+		"zeros":          make([]byte, 4096),
+		"zeros, short":   make([]byte, 300),
+		"garbled":        bytes.Replace(good, []byte("fleet"), []byte("fl\x00et"), 1),
+		"truncated":      good[:len(good)/2],
+		"too large":      bytes.Repeat(good, 100),
+		"another's lock": held(func(r *Record) { r.Name = "other_lock" }).Encode(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := folder(t)
+			s := open(t, dir, nil)
+			write := func() {
+				if err := os.WriteFile(s.record, data, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			write()
+			if seen := look(t, s, Free); !strings.Contains(seen.Evidence, "record") || seen.HasRecord || seen.Record != (Record{}) {
+				t.Errorf("not noted: %+v", seen)
+			}
+			l := acquire(t, s, claim("holder"))
+			look(t, s, Held)
+			write()
+			seen := look(t, s, Unknown)
+			if len(seen.Owners) != 1 || seen.Owners[0].Process != s.host.Self || !strings.Contains(seen.Words(), seen.Owners[0].Name) {
+				t.Errorf("owners %v: %s", seen.Owners, seen.Words())
+			}
+			if err := l.Renew(); err != nil {
+				t.Errorf("renew over a damaged record: %v", err)
+			}
+			look(t, s, Held)
+			write()
+			if err := l.Release(); err != nil {
+				t.Errorf("release over a damaged record: %v", err)
+			}
+			look(t, s, Free)
+		})
+	}
+}
+
+func TestRecordMissing(t *testing.T) {
+	t.Parallel()
+	s := open(t, folder(t), nil)
+	l := acquire(t, s, claim("holder"))
+	if err := os.Remove(s.record); err != nil {
+		t.Fatal(err)
+	}
+	if seen := look(t, s, Unknown); seen.Who() != "unknown" {
+		t.Errorf("who %q", seen.Who())
+	}
+	if err := l.Release(); err != nil {
+		t.Fatal(err)
+	}
+	look(t, s, Free)
+}
+
+func TestCommitLockRefused(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	s := open(t, dir, nil)
+	s.patience = 5 * time.Millisecond
+	l := acquire(t, s, claim("holder"))
+	fd, err := s.take(s.commit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Commit(func() error { t.Error("committed"); return nil }); !errors.Is(err, ErrCommitBusy) {
+		t.Errorf("commit: %v", err)
+	}
+	if err := l.Renew(); !errors.Is(err, ErrCommitBusy) {
+		t.Errorf("renew: %v", err)
+	}
+	if err := l.Release(); !errors.Is(err, ErrCommitBusy) {
+		t.Errorf("release: %v", err)
+	}
+	look(t, s, Dead) // the kernel lock is given back all the same
+	if _, err := s.Acquire(context.Background(), claim("next")); !errors.Is(err, ErrCommitBusy) {
+		t.Errorf("acquire: %v", err)
+	}
+	look(t, s, Dead) // not kept by the acquire that failed
+	s.drop(fd)
+	next := acquire(t, s, claim("next"))
+	if e := next.Reclaimed(); e == nil || e.Holder != "holder" {
+		t.Errorf("evidence %v", e)
+	}
+	next.Release()
+}
+
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	s, m := meddled(t, folder(t))
+	m.rename = func() error { return unix.ENOSPC }
+	if _, err := s.Acquire(context.Background(), claim("holder")); !errors.Is(err, unix.ENOSPC) {
+		t.Fatalf("grant without a record: %v", err)
+	}
+	look(t, s, Free)
+	m.rename = nil
+	l := acquire(t, s, claim("holder"))
+	if l.Epoch() != 2 {
+		t.Errorf("epoch %d: the first grant's was told to nobody, but may be on record", l.Epoch())
+	}
+	m.rename = func() error { return unix.ENOSPC }
+	if err := l.Renew(); !errors.Is(err, unix.ENOSPC) {
+		t.Errorf("renew: %v", err)
+	}
+	look(t, s, Held)
+	if err := l.Release(); !errors.Is(err, unix.ENOSPC) {
+		t.Errorf("release: %v", err)
+	}
+	look(t, s, Free)
+}
+
+func TestEpochLost(t *testing.T) {
+	t.Parallel()
+	for name, lose := range map[string]func(t *testing.T, path string){
+		"removed": func(t *testing.T, path string) {
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"damaged": func(t *testing.T, path string) {
+			if err := os.WriteFile(path, bytes.Repeat([]byte{0xa5}, 8192), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := folder(t)
+			s := open(t, dir, nil)
+			for range 5 {
+				acquire(t, s, claim("earlier")).Release()
+			}
+			lose(t, s.epoch)
+			l := acquire(t, open(t, dir, nil), claim("holder"))
+			if l.Epoch() <= 5 {
+				t.Errorf("epoch fell to %d", l.Epoch())
+			}
+			if err := l.Release(); err != nil {
+				t.Error(err)
+			}
+			next := acquire(t, s, claim("next")) // which had the old file open
+			if next.Epoch() != l.Epoch()+1 {
+				t.Errorf("epoch %d after %d", next.Epoch(), l.Epoch())
+			}
+			next.Release()
+			if name != "damaged" {
+				return
+			}
+			lose(t, s.epoch)
+			if err := os.Remove(s.record); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Acquire(context.Background(), claim("blind")); !errors.Is(err, ErrEpochLost) {
+				t.Errorf("granted with nothing to go on from: %v", err)
+			}
+			look(t, s, Free)
+		})
+	}
+}
+
+// A process that runs, past a deadline on record, while another acquires: the
+// acquire in progress must not be called its overdue lease.
+func TestAcquireOverAbandonedRecordIsNotOverdue(t *testing.T) {
+	t.Parallel()
+	var now clock
+	now.Store(1000 * sec)
+	dir := folder(t)
+	s := open(t, dir, now.host)
+	l := acquire(t, s, Claim{Role: RoleAgent, Holder: "aimd", TTL: time.Second})
+	other := open(t, dir, func(h *Host) {
+		now.host(h)
+		var asked atomic.Int32
+		h.Has = func(p Process, dev, ino uint64) Has {
+			asked.Add(1)
+			return procHas(p, dev, ino)
+		}
+	})
+	now.Add(5 * sec)
+	look(t, other, Overdue) // it is, and /proc shows that it has it
+	s.drop(l.fd)            // lost without a word
+	l.fd = -1
+	look(t, other, Dead)
+	c := start(t, dir)
+	// The child has the kernel lock, the record is still the old one.
+	old, err := os.ReadFile(s.record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.must("acquire 1h")
+	if err := os.WriteFile(s.record, old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	seen := look(t, other, Unknown)
+	if len(seen.Owners) != 1 || seen.Owners[0].PID != c.cmd.Process.Pid {
+		t.Errorf("owners %v, child is %d", seen.Owners, c.cmd.Process.Pid)
+	}
+}
