@@ -1,0 +1,170 @@
+package words
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/aim-control/aimlock/agent/telemetry"
+)
+
+// causeShort says a cause in the headline.
+func causeShort(cause string) string {
+	switch cause {
+	case "lock":
+		return "the configuration lock is stuck"
+	case "config":
+		return "the configuration file is not valid"
+	case "motor":
+		return "a motor is too hot"
+	case "companion":
+		return "the companion computer is too hot"
+	case "command":
+		return "an operator paused it"
+	case "applying":
+		return "a patch is being applied"
+	}
+	return Clean(cause, 20)
+}
+
+// waived tells whether a cause has used up its hold time.
+func (t teller) waived(c telemetry.Cause) bool {
+	return c.Waived || slices.Contains(t.st.Waived, c.Name)
+}
+
+// why says each cause, what the agent says of it, and what became of its hold.
+func (t teller) why() []string {
+	var lines []string
+	for _, c := range t.st.Causes {
+		s := fmt.Sprintf("%s: %s, for %s.", Clean(c.Name, 20), causeShort(c.Name), Span(t.ago(c.SinceMS)))
+		if c.Text != "" {
+			s += " " + sentence(Clean(c.Text, 400))
+		}
+		if t.waived(c) {
+			s += fmt.Sprintf(" Its hold time is used up (%s): the drone no longer holds for it.", heldText(c.HeldMS))
+		} else if t.st.State == "NOMINAL" {
+			s += " The drone does not hold for it: safe_pause.on leaves it out."
+		} else if c.HeldMS > 0 {
+			s += fmt.Sprintf(" Has held the drone for %s of this flight.", heldText(c.HeldMS))
+		}
+		lines = append(lines, s)
+	}
+	if len(lines) > 0 {
+		return lines
+	}
+	switch t.st.State {
+	case "PAUSING", "UNCONFIRMED", "PAUSED":
+		if t.applying() {
+			return []string{"A patch is being applied."}
+		}
+		return []string{"The cause is gone; the agent waits a little to be sure."}
+	case "OVERRIDDEN":
+		return []string{"The pilot or the autopilot's own failsafe took over during a hold. The agent leaves them alone until the drone is disarmed."}
+	case "RESUMING":
+		return []string{"The cause is gone. The flight controller has not left the hold yet."}
+	}
+	return nil
+}
+
+func heldText(ms int64) string { return Span(time.Duration(ms) * time.Millisecond) }
+
+// sentence ends a text with a full stop.
+func sentence(s string) string {
+	if s == "" || s[len(s)-1] == '.' {
+		return s
+	}
+	return s + "."
+}
+
+// todo says what to do now, most urgent first.
+func (t teller) todo() []string {
+	lines := t.todoState()
+	for _, c := range t.st.Causes {
+		lines = append(lines, t.todoCause(c.Name)...)
+	}
+	if len(t.st.Causes) == 0 && t.applying() {
+		lines = append(lines, t.todoCause("applying")...)
+	}
+	if !slices.ContainsFunc(t.st.Causes, func(c telemetry.Cause) bool { return c.Name == "config" }) && !t.st.Config.Valid {
+		lines = append(lines, t.todoCause("config")...)
+	}
+	if t.st.FC == "lost" {
+		lines = append(lines, "Check the cable and the script AIML on the flight controller: its heartbeat is missing.")
+	}
+	if len(lines) > 0 {
+		return lines
+	}
+	if len(t.st.Faults) > 0 {
+		return []string{"Check the cable and the power of what gives no data. Until then no patch is applied."}
+	}
+	return []string{"Nothing."}
+}
+
+// todoState is what the state itself asks for.
+func (t teller) todoState() []string {
+	switch t.st.State {
+	case "PAUSING":
+		if !t.grounded() {
+			return []string{"Keep clear, and watch: it should stand still within seconds."}
+		}
+	case "UNCONFIRMED":
+		return []string{
+			"Treat the drone as FLYING ON. If it must stop, take over by radio (pilot's switch).",
+			"On the ground: check the line HOLDING and the script AIML on the flight controller.",
+		}
+	case "PAUSED":
+		if !t.grounded() {
+			return []string{"Keep clear: it goes on BY ITSELF when the hold ends."}
+		}
+	case "OVERRIDDEN":
+		return []string{"Leave the controls to the pilot. Once landed and disarmed, the agent is back at work."}
+	case "RESUMING":
+		return []string{"Keep clear: it starts to move."}
+	}
+	return nil
+}
+
+// todoCause is what ends one cause.
+func (t teller) todoCause(cause string) []string {
+	switch cause {
+	case "lock":
+		return lockTodo(t.st.Lock)
+	case "config":
+		return []string{
+			fmt.Sprintf("Correct the file; each fault is listed by the next line. Version %d stays in force meanwhile.", t.st.Config.Version),
+			"\taimctl config check " + t.at.Live,
+		}
+	case "motor":
+		return []string{"Let the motor cool; land if you can. The hold ends by itself once it is cool. Then look for a blocked or damaged motor."}
+	case "companion":
+		return []string{"Let the companion computer cool: shade, air, less load. The hold ends by itself once it is cool."}
+	case "command":
+		return []string{
+			"It resumes by an operator's command, or when the time given with the pause is over.",
+			"\taimctl command resume " + name(t.st.Drone) + " --key FILE",
+		}
+	case "applying":
+		return []string{"Wait; do not cut the power."}
+	}
+	return nil
+}
+
+// faults says what is not known.
+func (t teller) faults() []string {
+	var lines []string
+	for _, f := range t.st.Faults {
+		f = Clean(f, 40)
+		switch f {
+		case "fc":
+			f = "fc: no heartbeat from the flight controller"
+		case "lock":
+			f = "lock: the agent cannot read the lock files"
+		case "companion":
+			f = "companion: no temperature of the companion computer"
+		default:
+			f += ": gives no usable reading"
+		}
+		lines = append(lines, f)
+	}
+	return lines
+}
