@@ -25,7 +25,8 @@ import (
 // These tests hold hal and periph host against each other on a machine that
 // has the hardware. They touch only what they are told:
 //
-//	AIM_HW_BUS=/dev/i2c-1 AIM_HW_ADDR=0x48    a TMP102, TMP105 or LM75
+//	AIM_HW_BUS=/dev/i2c-1 AIM_HW_ADDR=0x48    where there is
+//	AIM_HW_CHIP=tmp102                        a tmp102, tmp105 or lm75
 //	AIM_HW_OUT=pinctrl-bcm2711:26             a free line, joined by a wire to
 //	AIM_HW_IN=pinctrl-bcm2711:16              another free line
 //	go test -tags hardware -run Hardware ./hal
@@ -36,6 +37,14 @@ func setting(t *testing.T, name, example string) string {
 		t.Fatalf("set %s, for example %s=%s: these tests touch only what they are told", name, name, example)
 	}
 	return v
+}
+
+func settingAddr(t *testing.T) uint16 {
+	n, err := strconv.ParseUint(setting(t, "AIM_HW_ADDR", "0x48"), 0, 7)
+	if err != nil {
+		t.Fatalf("AIM_HW_ADDR: %v", err)
+	}
+	return uint16(n)
 }
 
 func settingLine(t *testing.T, name string) board.Line {
@@ -62,11 +71,7 @@ func startPeriph(t *testing.T) {
 
 func TestHardwareBus(t *testing.T) {
 	dev := setting(t, "AIM_HW_BUS", "/dev/i2c-1")
-	n, err := strconv.ParseUint(setting(t, "AIM_HW_ADDR", "0x48"), 0, 7)
-	if err != nil {
-		t.Fatalf("AIM_HW_ADDR: %v", err)
-	}
-	addr := uint16(n)
+	addr := settingAddr(t)
 	ours, err := Kernel{}.Bus(board.Bus{Name: "motors", Dev: dev})
 	if err != nil {
 		t.Fatal(err)
