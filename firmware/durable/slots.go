@@ -15,7 +15,7 @@ const MaxSlot = 64 << 10
 // Slots is a small value in a file of two fixed slots, each with a sequence
 // number and a CRC. A write goes to the older slot, so that a power cut in its
 // middle leaves the newer one: this needs no rename, and therefore holds on FAT
-// too, and costs one fdatasync.
+// too, and costs one fdatasync (two when another wrote last).
 //
 // Every call looks at the file again, so that several processes may share one,
 // if a lock of theirs keeps writes apart; a read needs no lock. Methods are safe
@@ -30,6 +30,7 @@ type Slots struct {
 	fd    int
 	dead  bool
 	named bool   // the file's name is durable
+	mine  uint64 // the last number that this handle made durable
 	buf   []byte // one slot
 }
 
@@ -157,6 +158,14 @@ func (s *Slots) write(data []byte) (step string, err error) {
 	if err != nil {
 		return "read", err
 	}
+	if seq > 0 && seq != s.mine {
+		// Its writer may have died before its sync. The other slot, which is
+		// overwritten now, would then be the only durable one.
+		if err := s.sys.Fdatasync(s.fd); err != nil {
+			s.dead = true
+			return "sync what was there", err
+		}
+	}
 	seq++
 	off := int64(seq%2) * s.stride()
 	if err := writeAll(s.sys, s.fd, encodeSlot(s.buf, seq, data), off); err != nil {
@@ -168,6 +177,7 @@ func (s *Slots) write(data []byte) (step string, err error) {
 		s.scrap(off)
 		return "sync", err
 	}
+	s.mine = seq
 	return "", nil
 }
 

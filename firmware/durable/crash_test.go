@@ -1,0 +1,69 @@
+package durable_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/aim-control/aimlock/firmware/durable"
+	"github.com/aim-control/aimlock/firmware/durable/faultfs"
+)
+
+// findings collects what is wrong with the disks that power cuts left, by kind,
+// so that a mutant's can be counted instead of failing the test.
+type findings map[string]int
+
+func (f findings) add(format string, args ...any) { f[fmt.Sprintf(format, args...)]++ }
+
+func (f findings) total() (n int) {
+	for _, k := range f {
+		n += k
+	}
+	return n
+}
+
+// proof is one protocol under every power cut.
+type proof struct {
+	// enumerate runs the protocol over sys(disk) with the power cut at every
+	// moment and reports what is wrong.
+	enumerate func(sys func(*faultfs.FS) durable.Sys, bad findings) faultfs.Count
+	want      faultfs.Count // asserted, so that nobody shrinks the proof unawares
+	syncs     int           // asserted too; each is removed in turn
+}
+
+func (p proof) run(t *testing.T) {
+	t.Helper()
+	bad := findings{}
+	got := p.enumerate(func(fs *faultfs.FS) durable.Sys { return fs }, bad)
+	for what, n := range bad {
+		t.Errorf("%d disks: %s", n, what)
+	}
+	if got != p.want {
+		t.Errorf("covered %+v, want %+v", got, p.want)
+	}
+	syncs := 0
+	for k := 1; k == 1 || k <= syncs; k++ {
+		var deaf *faultfs.Deaf
+		bad := findings{}
+		p.enumerate(func(fs *faultfs.FS) durable.Sys {
+			deaf = faultfs.SkipSync(fs, k)
+			return deaf
+		}, bad)
+		syncs = deaf.Syncs()
+		if bad.total() == 0 {
+			t.Errorf("mutant without sync %d of %d passes: either the sync or the test is of no use", k, syncs)
+		}
+		t.Logf("mutant without sync %d: %d bad disks: %v", k, bad.total(), bad)
+	}
+	if syncs != p.syncs {
+		t.Errorf("%d syncs, want %d", syncs, p.syncs)
+	}
+}
+
+// pattern is n bytes that differ from those of another seed in every sector.
+func pattern(seed byte, n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = seed + byte(i/512)
+	}
+	return b
+}

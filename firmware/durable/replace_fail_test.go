@@ -1,0 +1,203 @@
+package durable_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/aim-control/aimlock/firmware/durable"
+	"github.com/aim-control/aimlock/firmware/durable/faultfs"
+)
+
+// fault arms one fault at the k-th call.
+type fault struct {
+	name  string
+	errno error
+	arm   func(p *faultfs.FS, k int)
+}
+
+func faults() []fault {
+	out := []fault{}
+	for _, errno := range faultfs.Errnos {
+		out = append(out,
+			fault{fmt.Sprintf("%v once", errno), errno, func(p *faultfs.FS, k int) { p.FailAt(k, errno) }},
+			fault{fmt.Sprintf("%v from then on", errno), errno, func(p *faultfs.FS, k int) { p.FailFrom(k, errno) }})
+	}
+	return append(out,
+		fault{"short write", nil, func(p *faultfs.FS, k int) { p.ShortAt(k, nil) }},
+		fault{"short write, then ENOSPC", unix.ENOSPC, func(p *faultfs.FS, k int) { p.ShortAt(k, unix.ENOSPC) }})
+}
+
+// Whatever call fails: the old file or the new one, an error that names it, no
+// descriptor and no temporary file left; the same under a power cut; and the
+// next replacement, once storage is well again, survives.
+func TestReplaceAfterAFailedCall(t *testing.T) {
+	t.Parallel()
+	for _, f := range faults() {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			failed := 0
+			for k := 1; ; k++ {
+				err, calls := replaceFailing(t, f, k)
+				if err != nil {
+					failed++
+				}
+				if calls < k {
+					break
+				}
+			}
+			if want := map[bool]int{true: 8, false: 0}[f.errno != nil]; failed < want {
+				t.Errorf("only %d calls failed", failed)
+			}
+		})
+	}
+}
+
+func replaceFailing(t *testing.T, f fault, k int) (err error, calls int) {
+	disk := faultfs.New()
+	disk.Put(file, oldData, 0o640)
+	bad := findings{}
+	acked, done := false, false
+	faultfs.Enumerate(disk, func() {
+		f.arm(disk, k)
+		err = durable.Replace(disk, file, newData, 0o644)
+		acked = err == nil
+		calls = disk.Calls()
+		disk.Heal()
+		judgeFailure(disk, bad, f, err)
+		if err := errors.Join(durable.Sweep(disk, file), durable.Replace(disk, file, newData, 0o644)); err != nil {
+			bad.add("afterwards: %v", err)
+		}
+		done = true
+	}, func(after *faultfs.FS) { judgeFile(after, bad, acked || done, oldData, newData) })
+	if n := len(disk.Files()); n != 1 {
+		bad.add("%d files in the end", n)
+	}
+	if bad.total() > 0 {
+		t.Errorf("call %d (%v): %v", k, err, bad)
+	}
+	return err, calls
+}
+
+func judgeFailure(disk *faultfs.FS, bad findings, f fault, err error) {
+	files := disk.Files()
+	want := newData
+	if err != nil && !errors.Is(err, durable.ErrUnsure) {
+		want = oldData
+	}
+	if !bytes.Equal(files[file], want) {
+		bad.add("wrong content after %v", err)
+	}
+	if len(files) != 1 && !strings.HasSuffix(f.name, "from then on") {
+		bad.add("a temporary file is left")
+	}
+	if n := disk.Descriptors(); n != 0 {
+		bad.add("%d descriptors leaked", n)
+	}
+	if err != nil && (!errors.Is(err, f.errno) || !strings.Contains(err.Error(), file) || !strings.HasSuffix(err.Error(), ")")) {
+		bad.add("unclear error: %v", err)
+	}
+}
+
+func TestReplaceKeepsOwnerAndMode(t *testing.T) {
+	t.Parallel()
+	disk := faultfs.New()
+	disk.Put(file, oldData, 0o640)
+	fd, err := disk.Openat(unix.AT_FDCWD, file, unix.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	disk.Fchown(fd, 7, 8)
+	disk.Close(fd)
+	for path, want := range map[string]durable.Stat{
+		file:       {UID: 7, GID: 8, Mode: unix.S_IFREG | 0o640},
+		"/etc/new": {Mode: unix.S_IFREG | 0o604},
+	} {
+		if err := durable.Replace(disk, path, newData, 0o604); err != nil {
+			t.Fatal(err)
+		}
+		st, err := disk.Fstatat(unix.AT_FDCWD, path, 0)
+		if err != nil || st.UID != want.UID || st.GID != want.GID || st.Mode != want.Mode {
+			t.Errorf("%s: %+v, %v; want %+v", path, st, err, want)
+		}
+	}
+}
+
+// liar changes what is read back.
+type liar struct{ *faultfs.FS }
+
+func (l liar) Pread(fd int, p []byte, off int64) (int, error) {
+	n, err := l.FS.Pread(fd, p, off)
+	if n > 0 {
+		p[n-1] ^= 1
+	}
+	return n, err
+}
+
+func TestReplaceReadsBack(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{1, 500, 16<<10 - 1, 16 << 10, 16<<10 + 1, 40 << 10} {
+		disk := faultfs.New()
+		disk.Put(file, oldData, 0o640)
+		if err := durable.Replace(liar{disk}, file, pattern('x', size), 0o644); !errors.Is(err, durable.ErrDiffers) {
+			t.Errorf("%d bytes: %v, want ErrDiffers", size, err)
+		}
+		if files := disk.Files(); len(files) != 1 || !bytes.Equal(files[file], oldData) {
+			t.Errorf("%d bytes: the old file is not all that is left", size)
+		}
+		if err := durable.Replace(disk, file, pattern('x', size), 0o644); err != nil {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+	}
+}
+
+func TestRead(t *testing.T) {
+	t.Parallel()
+	disk := faultfs.New()
+	disk.Put(file, oldData, 0o640)
+	for _, c := range []struct {
+		path string
+		max  int64
+		want error
+	}{
+		{file, 1000, nil}, {file, 700, nil}, {file, 699, durable.ErrTooLarge}, {file, 0, durable.ErrTooLarge},
+		{"/etc/none", 1000, fs.ErrNotExist}, {"/none/none", 1000, fs.ErrNotExist},
+	} {
+		got, err := durable.Read(disk, c.path, c.max)
+		if !errors.Is(err, c.want) || err == nil && !bytes.Equal(got, oldData) {
+			t.Errorf("%s at most %d: %d bytes, %v; want %v", c.path, c.max, len(got), err, c.want)
+		}
+	}
+	if _, err := durable.Read(disk, "/etc", 10); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		t.Errorf("a directory: %v", err)
+	}
+	if n := disk.Descriptors(); n != 0 {
+		t.Errorf("%d descriptors leaked", n)
+	}
+}
+
+func TestSweepTakesOnlyItsOwn(t *testing.T) {
+	t.Parallel()
+	disk := faultfs.New()
+	keep := []string{file, "/etc/.live.conf.tmp", "/etc/.live.conf.0123456789abcdeg.tmp", "/etc/.other.0123456789abcdef.tmp", "/etc/.live.conf.0123456789abcdef.tmp2"}
+	for _, name := range append(keep, "/etc/.live.conf.0123456789abcdef.tmp") {
+		disk.Put(name, oldData, 0o640)
+	}
+	if err := durable.Sweep(disk, file); err != nil {
+		t.Fatal(err)
+	}
+	files := disk.Files()
+	for _, name := range keep {
+		if files[name] == nil {
+			t.Errorf("%s is gone", name)
+		}
+	}
+	if len(files) != len(keep) {
+		t.Errorf("%d files are left, want %d", len(files), len(keep))
+	}
+}
