@@ -34,6 +34,7 @@ func TestParse(t *testing.T) {
 		{"48312 \x00\n", 0, false},
 		{"0x30\n", 0, false},
 		{"99999999999999999999999999999\n", 0, false},
+		{"18446744073709599928\n", 0, false}, // 2^64 + 48312
 		{"000000000000000000000000000048312\n", 0, false}, // longer than MaxSize
 	} {
 		got, err := Parse([]byte(c.in))
