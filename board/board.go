@@ -61,8 +61,8 @@ type Board struct {
 
 // Lookup returns the board of that name. Its error lists the boards there are.
 func Lookup(name string) (*Board, error) {
-	if make, ok := boards[name]; ok {
-		return make(), nil
+	if table, ok := boards[name]; ok {
+		return table(), nil
 	}
 	names := Names()
 	return nil, fmt.Errorf("board: no board is called %q; choose one of: %s", name, strings.Join(names, ", "))

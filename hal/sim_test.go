@@ -111,7 +111,7 @@ func TestSimulatedBrownOuts(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer h.Close()
-		if err := w.HeatMotor(2, 131); err != nil {
+		if err := w.HeatMotor(2, 60); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Minute)
@@ -122,16 +122,17 @@ func TestSimulatedBrownOuts(t *testing.T) {
 			if err := w.Break("motor2", "reset"); err != nil {
 				t.Fatal(err)
 			}
-			for range 10 {
-				time.Sleep(time.Duration(40+dip) * time.Millisecond)
+			for range 20 {
+				time.Sleep(time.Duration(1+dip/2) * time.Millisecond)
 				v, err := motor2.Sense()
 				if err != nil {
 					failed++
-				} else if good++; math.Abs(float64(v-physic.ZeroCelsius)/float64(physic.Kelvin)-131) > 0.5 {
-					t.Fatalf("dip %d: %v, the motor has 131 °C", dip, v)
+				} else if good++; math.Abs(float64(v-physic.ZeroCelsius)/float64(physic.Kelvin)-60) > 0.5 {
+					t.Fatalf("dip %d: %v, the motor has 60 °C", dip, v)
 				}
 			}
 		}
+		celsius(t, motor2)
 		if failed < 200 || good < 200 {
 			t.Errorf("%d samples, %d errors in 200 dips", good, failed)
 		}
