@@ -90,6 +90,9 @@ func (j *Journal) Append(data []byte) (n uint64, err error) {
 	case len(data) > j.limit.Entry:
 		return 0, fail("journal", j.dir, "append", fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(data), j.limit.Entry))
 	}
+	if j.next() > maxNumber {
+		return 0, fail("journal", j.dir, "append", fmt.Errorf("%w: entry number %d", ErrDamaged, j.next()))
+	}
 	r := record{n: j.next(), settled: j.settled, lost: j.lost.Load(), data: data}
 	if j.fd >= 0 && j.newest().size+r.size() <= j.limit.Segment {
 		err = j.extend(r)

@@ -65,7 +65,7 @@ func decodeRecord(b []byte, prev uint64) (r record, ok bool) {
 		data:    b[recordHeader:],
 	}
 	mark := len(r.data) == 0
-	if r.n == 0 || mark != (r.n == prev) || r.n < prev || r.settled > r.n || r.lost > r.settled {
+	if r.n == 0 || r.n > maxNumber || mark != (r.n == prev) || r.n < prev || r.settled > r.n || r.lost > r.settled {
 		return record{}, false
 	}
 	return r, true

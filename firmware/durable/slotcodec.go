@@ -12,6 +12,10 @@ const (
 	slotHeader = 20 // bytes
 )
 
+// maxNumber bounds sequence and entry numbers: no clock of ours ticks so far,
+// and the sums stay right.
+const maxNumber = 1 << 62
+
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 type slotState uint8
@@ -47,7 +51,7 @@ func decodeSlot(b []byte, i int) (data []byte, seq uint64, state slotState) {
 	}
 	seq = binary.LittleEndian.Uint64(b[8:])
 	data = b[slotHeader : slotHeader+int(n)]
-	if seq == 0 || seq%2 != uint64(i) || binary.LittleEndian.Uint32(b[16:]) != slotCRC(b[:16], data) {
+	if seq == 0 || seq > maxNumber || seq%2 != uint64(i) || binary.LittleEndian.Uint32(b[16:]) != slotCRC(b[:16], data) {
 		return nil, 0, slotBad
 	}
 	return data, seq, slotValid

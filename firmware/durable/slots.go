@@ -158,6 +158,9 @@ func (s *Slots) write(data []byte) (step string, err error) {
 	if err != nil {
 		return "read", err
 	}
+	if seq == maxNumber {
+		return "write", fmt.Errorf("%w: sequence number %d", ErrDamaged, seq)
+	}
 	if seq > 0 && seq != s.mine {
 		// Its writer may have died before its sync. The other slot, which is
 		// overwritten now, would then be the only durable one.
