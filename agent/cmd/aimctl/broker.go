@@ -112,7 +112,11 @@ func plain(err error) error { return &plainError{err} }
 type plainError struct{ error }
 
 func (p *plainError) Error() string {
-	return strings.TrimPrefix(strings.TrimPrefix(p.error.Error(), "telemetry: "), "locksmith: ")
+	s := p.error.Error()
+	for _, pkg := range []string{"telemetry: ", "locksmith: ", "patch: "} {
+		s = strings.TrimPrefix(s, pkg)
+	}
+	return s
 }
 
 func (p *plainError) Unwrap() error { return p.error }

@@ -144,7 +144,7 @@ nobody is ever refused because of a look.`,
 func lockReport(l locksmith.Look, at words.Place) words.Report {
 	r := row(l)
 	lines := words.Lock(r.Lock, r.AtMS, at.Now.UnixMilli(), at)
-	rep := words.Report{Head: lines[0]}
+	rep := words.Report{Head: "Configuration lock " + lines[0]}
 	rep.Add("Lock", lines[1:]...)
 	rep.Add("Open in", owners(l)...)
 	rep.Add("Do now", todo(l, r.Lock)...)

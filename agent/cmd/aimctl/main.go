@@ -71,7 +71,7 @@ func run() int {
 	if e.err != nil {
 		fmt.Fprintf(os.Stderr, "aimctl: %v\n", e.err)
 	}
-	if e.code == exitUsage {
+	if e.code == exitUsage && e.err != nil {
 		fmt.Fprintf(os.Stderr, "Try: %s --help\n", cmd.CommandPath())
 	}
 	return e.code

@@ -18,7 +18,7 @@ type operator struct {
 	verb     string
 	hold     time.Duration
 	patience time.Duration // for a drone's status, and again for its answer
-	sign     func(msg []byte) [][]byte
+	sign     func(msg []byte, comment string) ([][]byte, error)
 	count    func() uint64 // each number above all before it
 
 	drones map[string]*target // not changed once connected
@@ -166,7 +166,11 @@ func (o *operator) envelope(t *target, boot string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return telemetry.Append(nil, &telemetry.Envelope{Payload: payload, Signatures: o.sign(payload)})
+	sigs, err := o.sign(payload, fmt.Sprintf("aimlock command %s for %s/%s", o.verb, o.fleet, t.drone))
+	if err != nil {
+		return nil, err
+	}
+	return telemetry.Append(nil, &telemetry.Envelope{Payload: payload, Signatures: sigs})
 }
 
 // outcomeText says an outcome in words.

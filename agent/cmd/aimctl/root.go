@@ -56,13 +56,21 @@ For the fleet, start with:    aimctl watch`,
 }
 
 // group is the action of a command that only has sub-commands: help when it
-// stands alone, a usage error when the word after it is not known.
+// stands alone, which is an error below the root, and a usage error when the
+// word after it is not known.
 func group(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
+	if len(args) == 0 && !cmd.HasParent() {
 		return cmd.Help()
 	}
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		return usagef("%s has no command %q; did you mean %q?", cmd.CommandPath(), args[0], near[0])
+	if len(args) == 0 {
+		cmd.SetOut(cmd.ErrOrStderr())
+		return errors.Join(cmd.Help(), &exit{code: exitUsage})
+	}
+	for far := 1; far <= 2; far++ {
+		cmd.SuggestionsMinimumDistance = far
+		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+			return usagef("%s has no command %q; did you mean %q?", cmd.CommandPath(), args[0], near[0])
+		}
 	}
 	return usagef("%s has no command %q", cmd.CommandPath(), args[0])
 }

@@ -21,10 +21,8 @@ import (
 // statusSocket is the agent's status socket in the run folder.
 const statusSocket = "status.sock"
 
-const (
-	statusLimit = 64 << 10        // bytes, far above any status
-	statusWait  = 2 * time.Second // the agent answers from memory
-)
+// statusWait is how long the agent may take: it answers from memory.
+const statusWait = 2 * time.Second
 
 func (a *app) statusCmd() *cobra.Command {
 	return &cobra.Command{
@@ -40,14 +38,18 @@ Nothing is changed. Exit code 1 when the agent does not answer.`,
 			if err != nil {
 				return err
 			}
+			width, _ := a.terminal()
 			st, err := askStatus(cmd.Context(), id.Paths.Run)
+			if silent := (*noAgent)(nil); errors.As(err, &silent) && !a.json {
+				silent.report(id.Drone).Write(a.err, width, a.bold())
+				return &exit{code: exitFailed}
+			}
 			if err != nil {
 				return err
 			}
 			if a.json {
 				return a.printJSON(st)
 			}
-			width, _ := a.terminal()
 			report := words.Status(st, a.place(id))
 			return report.Write(a.out, width, a.bold())
 		},
@@ -59,8 +61,36 @@ func (a *app) place(id *config.Identity) words.Place {
 	return words.Place{Live: id.Paths.Config, Now: time.Now(), Zone: time.Local}
 }
 
-// errNoAgent says that no agent answers, in words for the technician.
-var errNoAgent = errors.New("the agent does not answer")
+// noAgent is the error of an agent that does not answer.
+type noAgent struct {
+	hangs bool // it has the socket open, but says nothing
+	err   error
+}
+
+func (n *noAgent) Error() string {
+	if n.hangs {
+		return fmt.Sprintf("the agent does not answer within %v: %v", statusWait, n.err)
+	}
+	return fmt.Sprintf("the agent is not running: %v", n.err)
+}
+
+func (n *noAgent) Unwrap() error { return n.err }
+
+// report tells a technician what that means and what to do.
+func (n *noAgent) report(drone string) words.Report {
+	r := words.Report{Head: drone + ": THE AGENT IS NOT RUNNING."}
+	leds, start := "Both off.", "Start it:"
+	cmd := "\tsystemctl start aimd"
+	if n.hangs {
+		r.Head = drone + ": THE AGENT HANGS: it does not answer."
+		leds, start, cmd = "Whatever they show stands still.", "Start it again:", "\tsystemctl restart aimd"
+	}
+	r.Add("Flight", "Not known: treat the drone as ARMED. The flight controller flies on without the agent; nothing pauses it.")
+	r.Add("LEDs", leds)
+	r.Add("Do now", words.Steps([]string{start, cmd, "If it ends again, see why:", "\tjournalctl -u aimd -n 50"})...)
+	r.Add("Error", words.Clean(n.err.Error(), 300))
+	return r
+}
 
 // askStatus reads one status from the agent's socket in the run folder.
 func askStatus(ctx context.Context, run string) (*telemetry.Status, error) {
@@ -72,25 +102,24 @@ func askStatus(ctx context.Context, run string) (*telemetry.Status, error) {
 	case errors.Is(err, fs.ErrPermission):
 		return nil, fmt.Errorf("may not ask the agent at %s: run aimctl as root, or as a member of the socket's group: %w", path, err)
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return nil, fmt.Errorf("%w: it is not running (both LEDs off). "+
-			"The flight controller flies on without it. Start it: systemctl start aimd; why it ended: journalctl -u aimd -n 50 (%w)", errNoAgent, err)
+		return nil, &noAgent{err: err}
 	case err != nil:
-		return nil, fmt.Errorf("%w: %w", errNoAgent, err)
+		return nil, &noAgent{hangs: true, err: err}
 	}
 	defer conn.Close()
 	if t, ok := ctx.Deadline(); ok {
 		conn.SetDeadline(t)
 	}
-	data, err := io.ReadAll(io.LimitReader(conn, statusLimit+1))
-	if err != nil {
-		return nil, fmt.Errorf("%w within %v: it hangs; restart it: systemctl restart aimd (%w)", errNoAgent, statusWait, err)
+	data, err := io.ReadAll(io.LimitReader(conn, telemetry.MaxStatus+1))
+	if err == nil && len(data) == 0 {
+		err = fmt.Errorf("%s: it hung up without a word", path)
 	}
-	if len(data) > statusLimit {
-		return nil, fmt.Errorf("what answers at %s is no agent: more than %d bytes", path, statusLimit)
+	if err != nil {
+		return nil, &noAgent{hangs: true, err: err}
 	}
 	st, err := decodeStatus(data)
 	if err != nil {
-		return nil, fmt.Errorf("the answer at %s: %w", path, err)
+		return nil, fmt.Errorf("the answer at %s: %w", path, plain(err))
 	}
 	return st, nil
 }
