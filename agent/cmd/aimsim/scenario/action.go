@@ -10,7 +10,6 @@ type Simple string
 
 // The verbs without arguments.
 const (
-	Arm      Simple = "arm"
 	Disarm   Simple = "disarm"
 	TakeOff  Simple = "take-off"
 	Land     Simple = "land"
@@ -21,6 +20,9 @@ const (
 )
 
 type (
+	// Arm arms the motors. Refused: the flight controller must refuse, as it
+	// does while a pause is requested.
+	Arm struct{ Refused bool }
 	// Pilot switches to LOITER (Take) or back to AUTO.
 	Pilot struct{ Take bool }
 	// Heat forces a steady temperature on a motor, or on the companion
@@ -76,6 +78,7 @@ type (
 )
 
 func (s Simple) verb() string { return string(s) }
+func (Arm) verb() string      { return "arm" }
 func (Pilot) verb() string    { return "pilot" }
 func (Heat) verb() string     { return "heat" }
 func (Cool) verb() string     { return "cool" }

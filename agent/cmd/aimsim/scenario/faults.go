@@ -6,12 +6,13 @@ import (
 	"strings"
 )
 
-// kinds are the ways in which each sort of target fails.
+// kinds are the ways in which each sort of target fails, as the simulated
+// board knows them.
 var kinds = map[string][]string{
-	"motor":     {"nack", "stuck", "garbage"},
-	"companion": {"nack", "garbage"},
+	"motor":     {"nack", "stuck", "garbage", "reset"},
 	"bus":       {"nack", "stuck", "garbage"},
-	"line":      {"float", "stuck"},
+	"companion": {"nack", "garbage"},
+	"line":      {"float", "cut", "stuck", "nack"},
 	"fc":        {"stop"},
 }
 

@@ -6,6 +6,18 @@ import (
 	"strings"
 )
 
+func parseArm(c *cursor, s *Step) *Error {
+	if err := s.drones(c, usage("arm")); err != nil {
+		return err
+	}
+	refused := c.peek() == "refused"
+	if refused {
+		c.skip()
+	}
+	s.Do = Arm{refused}
+	return c.end(usage("arm"))
+}
+
 func parsePilot(c *cursor, s *Step) *Error {
 	if err := s.drones(c, usage("pilot")); err != nil {
 		return err

@@ -24,7 +24,7 @@ func init() { // not a literal: the parsers name the table in their errors
 		{"config", "config KEY=VALUE", "a key of every live file, before the fleet starts", parseConfig},
 		{"say", "say TEXT", "headline of a chapter", parseSay},
 		{"sleep", "sleep DURATION", "let time pass", parseSleep},
-		{"arm", "arm DRONES", "arm the motors (refused while a pause is requested)", simple(Arm)},
+		{"arm", "arm DRONES [refused]", "arm the motors; refused: the flight controller must refuse", parseArm},
 		{"disarm", "disarm DRONES", "disarm the motors", simple(Disarm)},
 		{"take-off", "take-off DRONES", "take off and fly patrol legs in AUTO", simple(TakeOff)},
 		{"land", "land DRONES", "land and disarm", simple(Land)},

@@ -1,0 +1,54 @@
+package show
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// WritePlain writes the tale's lines as they come until ctx ends, and then the
+// rest. It returns the first error of w.
+func WritePlain(ctx context.Context, t *Tale, w io.Writer) error {
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	from := 0
+	for {
+		final := false
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			final = true
+		}
+		var lines []Line
+		lines, from = t.News(from, final)
+		for _, l := range lines {
+			if _, err := io.WriteString(w, t.format(l)); err != nil {
+				return fmt.Errorf("show: %w", err)
+			}
+		}
+		if final {
+			return nil
+		}
+	}
+}
+
+// format is one line as plain text.
+func (t *Tale) format(l Line) string {
+	at, who := stamp(l.At), label(l.Drones, t.fleet)
+	switch l.Tone {
+	case Chapter:
+		return "\n" + at + "  " + l.Text + "\n" + strings.Repeat(" ", 8) + strings.Repeat("─", min(len([]rune(l.Text)), 100)) + "\n"
+	case Action:
+		return at + "  ▸ " + l.Text + "\n"
+	case Passed:
+		return at + "  ✓ " + l.Text + "\n"
+	case Failed:
+		return at + "  ✗ " + l.Text + "\n"
+	}
+	if who == "" {
+		return at + "    " + l.Text + "\n"
+	}
+	return fmt.Sprintf("%s    %-15s %s%s\n", at, who, l.Text, alike(l))
+}

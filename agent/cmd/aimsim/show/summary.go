@@ -1,0 +1,139 @@
+package show
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aim-control/aimlock/agent/cmd/aimsim/play"
+	"github.com/aim-control/aimlock/hal/led"
+)
+
+// Result is how a run ended, beside its lines.
+type Result struct {
+	Failures []play.Failure
+	Judged   int // expectations
+	Stopped  error
+	Dir      string // the folder, if it stays
+	Gaps     int    // numbers of events that never came
+	Events   int
+}
+
+// Summary tells the whole run in a table a drone, what became of the locks,
+// what the LEDs said, and the verdict. The tale has ended.
+func (t *Tale) Summary(r Result) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.ended
+	var b strings.Builder
+	fmt.Fprintf(&b, "Time in each state, seconds, over %s\n\n", span(now.Sub(t.start)))
+	t.stateTable(&b, now)
+	t.lockEvents(&b)
+	t.ledLegend(&b)
+	fmt.Fprintf(&b, "\nMQTT delivered %d events, %d missing.\n", r.Events, r.Gaps)
+	if r.Dir != "" {
+		fmt.Fprintf(&b, "Everything stays in %s\n", r.Dir)
+	}
+	b.WriteString("\n" + r.verdict() + "\n")
+	return b.String()
+}
+
+func (t *Tale) names() []string {
+	var all []string
+	for name := range t.rows {
+		all = append(all, name)
+	}
+	slices.Sort(all)
+	return all
+}
+
+func (t *Tale) stateTable(b *strings.Builder, now time.Time) {
+	fmt.Fprintf(b, "  %-11s", "drone")
+	for _, s := range states {
+		fmt.Fprintf(b, "%*s", len(s)+2, s)
+	}
+	fmt.Fprintf(b, "  %-16s %s\n", "causes", "LEDs")
+	for _, name := range t.names() {
+		r := t.rows[name]
+		fmt.Fprintf(b, "  %-11s", name)
+		for _, s := range states {
+			cell := "–"
+			if d := r.in(s, now); d >= 50*time.Millisecond {
+				cell = fmt.Sprintf("%.1f", d.Seconds())
+			}
+			fmt.Fprintf(b, "%*s", len(s)+2, cell)
+		}
+		fmt.Fprintf(b, "  %-16s %s\n", r.causeWords(), strings.Join(r.leds, " "))
+	}
+}
+
+func (r *row) causeWords() string {
+	if len(r.causes) == 0 {
+		return "–"
+	}
+	words := slices.Clone(r.causes)
+	for i, w := range words {
+		if slices.Contains(r.waived, w) {
+			words[i] += "(waived)"
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// lockEvents tells what the drones reported of their locks; what several
+// report alike stands once.
+func (t *Tale) lockEvents(b *strings.Builder) {
+	var lines []Line
+	g := gather{out: func(l Line) { lines = append(lines, l) }}
+	for _, name := range t.names() {
+		for _, e := range t.rows[name].locks {
+			g.add(Line{Drones: []string{name}, Text: e.Kind + ": " + e.Text + evidence(e.Evidence)})
+		}
+	}
+	g.rest()
+	if len(lines) == 0 {
+		return
+	}
+	b.WriteString("\nWhat the drones reported of their locks, with the evidence\n\n")
+	for _, l := range lines {
+		fmt.Fprintf(b, "  %-15s %s%s\n", label(l.Drones, t.fleet), l.Text, alike(l))
+	}
+}
+
+func (t *Tale) ledLegend(b *strings.Builder) {
+	b.WriteString("\nWhat the LEDs said\n\n")
+	for _, p := range led.Patterns() {
+		for _, name := range t.names() {
+			if slices.Contains(t.rows[name].leds, p.String()) {
+				fmt.Fprintf(b, "  %-11s %-47s %s\n", p, p.Looks(), p.Means())
+				break
+			}
+		}
+	}
+}
+
+func (r Result) verdict() string {
+	var b strings.Builder
+	failed := len(r.Failures)
+	for _, f := range r.Failures {
+		fmt.Fprintf(&b, "✗ %s\n", f)
+	}
+	if r.Stopped != nil {
+		fmt.Fprintf(&b, "✗ stopped: %v\n", r.Stopped)
+	}
+	switch {
+	case failed == 0 && r.Stopped == nil:
+		fmt.Fprintf(&b, "✓ every expectation held (%d).", r.Judged)
+	default:
+		fmt.Fprintf(&b, "✗ %d failed; %d expectations were judged.", failed, r.Judged)
+	}
+	return b.String()
+}
+
+func alike(l Line) string {
+	if l.Alike == 0 {
+		return ""
+	}
+	return fmt.Sprintf("  (+%d alike)", l.Alike)
+}
