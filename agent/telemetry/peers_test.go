@@ -11,11 +11,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -178,14 +180,14 @@ func until(t *testing.T, c <-chan seen, topic string) map[string]seen {
 		select {
 		case m, ok := <-c:
 			if !ok {
-				t.Fatalf("mosquitto_sub ended before %s; seen %v", topic, all)
+				t.Fatalf("mosquitto_sub ended before %s; seen %v", topic, slices.Sorted(maps.Keys(all)))
 			}
 			all[m.topic] = m
 			if m.topic == topic {
 				return all
 			}
 		case <-late:
-			t.Fatalf("%s is never seen; seen %v", topic, all)
+			t.Fatalf("%s is never seen; seen %v", topic, slices.Sorted(maps.Keys(all)))
 		}
 	}
 }
@@ -303,7 +305,7 @@ func TestPeersEveryTopic(t *testing.T) {
 		}
 	}
 	if len(all) != len(everything) {
-		t.Errorf("%d topics, want %d: %v", len(all), len(everything), all)
+		t.Errorf("%d topics, want %d: %v", len(all), len(everything), slices.Sorted(maps.Keys(all)))
 	}
 	python(t, all)
 
@@ -315,7 +317,7 @@ func TestPeersEveryTopic(t *testing.T) {
 		case m := <-late:
 			kept[m.topic] = m
 		case <-time.After(patience):
-			t.Fatalf("retained: only %v", kept)
+			t.Fatalf("retained: only %v", slices.Sorted(maps.Keys(kept)))
 		}
 	}
 	var a Availability
