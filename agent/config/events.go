@@ -48,7 +48,7 @@ type events struct {
 	close  func()
 
 	path      string
-	dir, file trace // what is watched, without its contents
+	dir, file trace         // what is watched, without its contents
 	lost      chan struct{} // holds one: events were dropped
 	retry     int           // looks until inotify is tried again
 }

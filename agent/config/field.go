@@ -121,7 +121,7 @@ func array(words []string) string { return "[" + quoteAll(words) + "]" }
 
 // strs is an array of strings, each of which ok must accept.
 func strs(key string, p *[]string, def []string, limit int, rng, example, meaning string, ok func(string) (what, remedy string)) field {
-	*p = def
+	*p = slices.Clone(def)
 	return field{
 		KeyDoc:  KeyDoc{key, "array of strings", rng, array(def), meaning},
 		want:    kArray,

@@ -115,7 +115,7 @@ func (r *reader) identity(id *Identity) {
 		if twice := repeated(n); twice != nil {
 			r.complain(twice.at, key, "the key stands there twice", "keep one of the two: it counts once")
 		} else if len(list) < id.Trust.Threshold {
-			r.complain(n.at, key, sprintf("%d keys can never give the %d signatures that threshold asks for", len(list), id.Trust.Threshold), "add keys or lower threshold")
+			r.complain(n.at, key, sprintf("threshold asks for %d signatures, and the list has fewer keys: %d", id.Trust.Threshold, len(list)), "add keys or lower threshold")
 		}
 	}
 }
@@ -180,13 +180,21 @@ func checkKey(s string) (what, remedy string) {
 	return "", ""
 }
 
+// withoutUser takes user and password out of an address: errors are logged.
+func withoutUser(s string) string {
+	if i := strings.LastIndexByte(s, '@'); i >= 0 {
+		return "…" + s[i:]
+	}
+	return s
+}
+
 // checkBroker allows TLS to any host, and plain MQTT to this machine alone:
 // there, and only there, a user and password may stand in the address too.
 func checkBroker(s string) (what, remedy string) {
 	example := `write it like "mqtts://broker:8883"`
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || u.Hostname() == "" {
-		return show(s) + " is no address of a broker", example
+		return show(withoutUser(s)) + " is no address of a broker", example
 	}
 	port, badPort := strconv.ParseUint(u.Port(), 10, 16)
 	addr, notIP := netip.ParseAddr(u.Hostname())

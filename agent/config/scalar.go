@@ -11,20 +11,20 @@ func checkScalar(n *node) (what, remedy string) {
 	switch n.kind {
 	case kInt:
 		if _, ok := parseInt(n.text); !ok {
-			return sprintf("%s is not an integer of 64 bits", show(n.text)),
+			return sprintf("%s is not an integer of 64 bits", shorten(n.text)),
 				"write decimal digits without leading zeros, underscores only between digits"
 		}
 	case kFloat:
 		if _, ok := parseFloat(n.text); !ok {
-			return sprintf("%s is not a number", show(n.text)), "write it like 95.0, with a digit on both sides of the point"
+			return sprintf("%s is not a number", shorten(n.text)), "write it like 95.0, with a digit on both sides of the point"
 		}
 	case kDateTime:
 		if _, ok := parseTime(n.text); !ok {
-			return sprintf("%s is not a time", show(n.text)), "write it like 2026-11-23T20:00:00Z"
+			return sprintf("%s is not a time", shorten(n.text)), "write it like 2026-11-23T20:00:00Z"
 		}
 	case kLocal:
 		if !localTime(n.text) {
-			return sprintf("%s is not a date or time", show(n.text)), `write a date like 2026-11-23, a time like 20:00:00, or put text in quotes`
+			return sprintf("%s is not a date or time", shorten(n.text)), `write a date like 2026-11-23, a time like 20:00:00, or put text in quotes`
 		}
 	}
 	return "", ""

@@ -137,8 +137,7 @@ func (r *reader) value(f *field, n *node) {
 		at = n.key
 	}
 	switch {
-	case n.kind == kInt && f.want == kFloat && n.fault == "":
-	case n.kind != f.want:
+	case n.kind != f.want && (n.kind != kInt || f.want != kFloat):
 		r.complain(at, f.Key, sprintf("%s is %s, not %s", r.source(n), n.kind, f.noun()), r.remedyFor(f, n))
 		return
 	case n.fault != "":
@@ -168,7 +167,7 @@ func (r *reader) remedyFor(f *field, n *node) string {
 	switch {
 	case f.Type == "duration" && (n.kind == kInt || n.kind == kFloat):
 		return sprintf("write it in quotes and with its unit: %s = %q", name, r.source(n)+"s")
-	case f.want == kString && n.kind != kTable && n.kind != kTables && n.kind != kArray:
+	case f.want == kString && (n.kind == kInt || n.kind == kFloat):
 		return sprintf("write it in quotes: %s = %q", name, r.source(n))
 	case f.want == kArray && n.kind == kString:
 		return sprintf("write it in brackets: %s = [%s]", name, r.source(n))

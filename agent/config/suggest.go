@@ -14,6 +14,9 @@ func (r *reader) suggest(path string, n *node) string {
 	if meant := nearest(n.name, members); meant != "" {
 		return sprintf("did you mean %q?", meant)
 	}
+	if path == "" && r.field(n.name) != nil {
+		return "take out the quotes: " + n.name
+	}
 	for _, f := range r.fields { // the right key in the wrong table
 		if i := strings.LastIndexByte(f.Key, '.'); f.Key[i+1:] == n.name && i >= 0 {
 			return sprintf("it belongs under [%s]", f.Key[:i])

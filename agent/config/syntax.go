@@ -14,6 +14,7 @@ type brokenLine struct {
 	msg   string // the parser's words
 	at    int    // offset
 	rest  []byte // the document from there on
+	word  string // the rest of its line
 	line  string // the line on which the expression begins, without leading space
 	key   string // what stands before its =, or ""
 	value string // what stands after it on that line, or ""
@@ -28,6 +29,8 @@ func (d *document) syntax(p *unstable.Parser, base, end int, err error) int {
 		b.at = base + int(p.Range(pe.Highlight).Offset)
 	}
 	b.rest = d.data[b.at:]
+	b.word, _, _ = strings.Cut(string(b.rest), "\n")
+	b.word = strings.TrimSpace(b.word)
 	start := d.expressionStart(end)
 	if strings.HasPrefix(b.msg, "expected newline") { // the line began well
 		start = d.start
@@ -46,6 +49,7 @@ func (d *document) syntax(p *unstable.Parser, base, end int, err error) int {
 	if !b.same {
 		b.value = ""
 	}
+	b.key = strings.TrimPrefix(b.key, "\ufeff")
 	at := b.at
 	if strings.HasPrefix(b.msg, "multiline") && b.at == len(d.data) {
 		if i := bytes.IndexAny(d.data[start:], `"'`); i >= 0 {
@@ -105,9 +109,16 @@ func cutComment(s string) string {
 	return s
 }
 
+func isLetter(s string) bool { return s != "" && s[0]|0x20 >= 'a' && s[0]|0x20 <= 'z' }
+
 // bare tells whether the value is text without quotes.
 func (b *brokenLine) bare() bool {
-	return b.value != "" && strings.IndexByte("\"'[{", b.value[0]) < 0
+	return b.value != "" && strings.IndexByte("\"'[{", b.value[0]) < 0 && !b.second()
+}
+
+// second tells whether a second key follows on the line.
+func (b *brokenLine) second() bool {
+	return strings.HasPrefix(b.msg, "expected newline") && strings.Contains(b.word, "=")
 }
 
 // explain says what is wrong and what would be right.
@@ -170,10 +181,13 @@ func (b *brokenLine) text() (what, remedy string) {
 		return "the text that begins here is never closed", "end it with the three quotes that began it"
 	case b.same && b.value == "":
 		return "has no value", sprintf("write one after %s =", shorten(b.key))
+	case !b.bare() && isLetter(b.word) && !strings.HasPrefix(b.msg, "expected newline") && b.value != "":
+		word := b.word[:strings.IndexAny(b.word+",", ",]} \t#\"")]
+		return sprintf("%s is neither a number nor text in quotes", show(word)), "put text in quotes: " + show(word)
 	case !b.bare():
 		return "", ""
-	case strings.Trim(b.value, "0123456789") == "":
-		return sprintf("%s begins with a zero", show(b.value)), "write " + shorten(strings.TrimLeft(b.value[:len(b.value)-1], "0")+b.value[len(b.value)-1:])
+	case strings.Trim(b.value, "0123456789.") == "" && b.value[0] == '0':
+		return sprintf("%s begins with a zero", show(b.value)), "write it without"
 	case lower == "true" || lower == "false":
 		return sprintf("%s is not spelt so", show(b.value)), "write " + lower
 	case lower == "yes" || lower == "no" || lower == "on" || lower == "off":
@@ -213,8 +227,7 @@ func (b *brokenLine) keyword() (what, remedy string) {
 	name, _, _ := strings.Cut(b.line, " ")
 	switch {
 	case strings.HasPrefix(b.msg, "expected newline"):
-		rest, _, _ := bytes.Cut(b.rest, []byte{'\n'})
-		return sprintf("%s stands after the value", show(strings.TrimSpace(string(rest)))), "write one key = value a line; comments begin with #"
+		return sprintf("%s stands after the value", show(b.word)), "write one key = value a line; comments begin with #"
 	case strings.HasPrefix(b.msg, "expected ") && bytes.HasPrefix(b.rest, []byte(":")):
 		name, _, _ = strings.Cut(name, ":")
 		return "a colon follows the key", sprintf("write %s = …", shorten(name))

@@ -29,7 +29,7 @@ const (
 // String returns the kind with its article, as in "is a string".
 func (k kind) String() string {
 	return [...]string{"a table", "an array of tables", "an array", "a string", "an integer",
-		"a number", "true or false", "a time", "a date or time without an offset"}[k]
+		"a number", "a boolean", "a time", "a date or time without an offset"}[k]
 }
 
 // node is a value of the document, or a table.
@@ -133,7 +133,11 @@ func (d *document) expression(p *unstable.Parser, base int, e *unstable.Node) in
 		return end
 	}
 	d.start = keys[0].at
-	d.last = d.keyValue(p, base, d.current, e, keys)
+	path := ""
+	if d.current.prefix != "" {
+		path = shorten(d.current.prefix) + "."
+	}
+	d.last = d.keyValue(p, base, d.current, e, keys, path)
 	return base + int(e.Raw.Offset+e.Raw.Length)
 }
 
@@ -187,7 +191,7 @@ func (d *document) open(keys []keyPart, array bool) {
 		c.explicit, c.key, c.header, c.prefix = true, first.at, header, prefix
 		d.current = c
 	default:
-		d.complain(first.at, joinKeys(keys), sprintf("is already defined as %s on line %d", c.kind, d.line(c.key)), "keep one of the two")
+		d.complain(first.at, joinKeys(keys), sprintf("is already defined as %s on line %d", c.kind, d.line(c.key)), "keep one of the two, with all its keys")
 	}
 }
 
@@ -200,9 +204,10 @@ func (d *document) closeDotted() {
 }
 
 // keyValue adds a.b = value to the table t and returns the value, if it may
-// stand there.
-func (d *document) keyValue(p *unstable.Parser, base int, t *node, e *unstable.Node, keys []keyPart) *node {
+// stand there; path is t's, for complaints.
+func (d *document) keyValue(p *unstable.Parser, base int, t *node, e *unstable.Node, keys []keyPart, path string) *node {
 	last := keys[len(keys)-1]
+	full := path + joinKeys(keys)
 	if len(keys) > maxDepth {
 		d.complain(keys[0].at, "", sprintf("the key has more than %d parts", maxDepth), "write a shorter one")
 		return nil
@@ -214,17 +219,17 @@ func (d *document) keyValue(p *unstable.Parser, base int, t *node, e *unstable.N
 			c = t.add(&node{name: k.name, kind: kTable, key: k.at, dotted: true, nested: t.inline || t.nested, prefix: string(d.data[keys[0].at:k.end])})
 			d.opened = append(d.opened, c)
 		case c.kind != kTable || c.inline || c.explicit:
-			d.complain(k.at, joinKeys(keys), sprintf("%s is already %s, on line %d", quoteKey(k.name), c.kind, d.line(c.key)), "write the key there, or rename one of the two")
+			d.complain(k.at, full, sprintf("%s is already %s, on line %d", quoteKey(k.name), c.kind, d.line(c.key)), "write the key there, or rename one of the two")
 			return nil
 		}
 		t = c
 	}
 	if c := t.child(last.name); c != nil {
-		d.complain(last.at, joinKeys(keys), sprintf("is already set on line %d", d.line(c.key)), "keep one of the two")
+		d.complain(last.at, full, sprintf("is already set on line %d", d.line(c.key)), "keep one of the two")
 		return nil
 	}
 	v := &node{name: last.name, key: last.at}
-	d.value(p, base, v, e.Value(), joinKeys(keys))
+	d.value(p, base, v, e.Value(), full)
 	v.at = d.valueStart(last.end)
 	v.end = base + int(e.Raw.Offset+e.Raw.Length)
 	return t.add(v)
@@ -246,7 +251,7 @@ func (d *document) value(p *unstable.Parser, base int, v *node, e *unstable.Node
 		d.opened = nil
 		for it := e.Children(); it.Next(); {
 			kv := it.Node()
-			d.keyValue(p, base, v, kv, keysOf(kv, base))
+			d.keyValue(p, base, v, kv, keysOf(kv, base), key+".")
 		}
 		d.opened = saved
 	case unstable.Array:
