@@ -38,7 +38,7 @@ func (r *Refused) Unwrap() error { return r.Err }
 // another may be in progress, and then returns *Refused. Any other error means
 // that the lock could not be granted although it was free, and is free again.
 func (s *Smith) Acquire(ctx context.Context, c Claim) (*Lease, error) {
-	brief, cancel := context.WithTimeout(ctx, acquirePatience)
+	brief, cancel := context.WithTimeout(ctx, s.brief)
 	defer cancel()
 	return s.acquire(ctx, brief, c, time.Millisecond, nil)
 }

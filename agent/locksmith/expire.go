@@ -8,14 +8,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// checkEvery is how often a lease checks by itself whether it was lost.
-const checkEvery = time.Second
-
 // start runs the lease's own guard, which ends its context at the deadline or
 // when another was granted the lease. It counts on CLOCK_BOOTTIME, because a Go
 // timer stands still in suspend. Without a descriptor left for that the lease
 // still checks at each use.
 func (l *Lease) start() {
+	if l.s.check == 0 {
+		return
+	}
 	fd, err := unix.TimerfdCreate(unix.CLOCK_BOOTTIME, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
 	if err != nil {
 		return
@@ -27,7 +27,7 @@ func (l *Lease) start() {
 		var fired [8]byte
 		for l.ctx.Err() == nil {
 			left := time.Duration(Deadline(l.Record(), l.s.longest()) - l.s.host.Now())
-			if armFile(timer, min(left, checkEvery)) != nil {
+			if armFile(timer, min(left, l.s.check)) != nil {
 				return
 			}
 			if _, err := timer.Read(fired[:]); err != nil {

@@ -243,6 +243,31 @@ func TestCommitLockRefused(t *testing.T) {
 	next.Release()
 }
 
+// Between a commit's check of the epoch and its end nobody is granted the
+// lease, even if it is lost already: the check would be worth nothing.
+func TestNoGrantDuringACommit(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	old, next := open(t, dir, nil), open(t, dir, nil)
+	next.patience = 5 * time.Millisecond
+	l := acquire(t, old, claim("old"))
+	err := l.Commit(func() error {
+		if err := os.Remove(old.lock); err != nil {
+			t.Error(err)
+		}
+		if _, err := next.Acquire(context.Background(), claim("next")); !errors.Is(err, ErrCommitBusy) {
+			t.Errorf("acquire in the middle of a commit: %v", err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Errorf("commit: %v", err)
+	}
+	if now := acquire(t, next, claim("next")); now.Epoch() != 2 {
+		t.Errorf("epoch %d", now.Epoch())
+	}
+}
+
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	s, m := meddled(t, folder(t))

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -24,6 +25,9 @@ import (
 func TestMain(m *testing.M) {
 	switch os.Getenv("LOCKSMITH_TEST_CHILD") {
 	case "":
+		// Unless the command line says otherwise:
+		_ = flag.Set("rapid.checks", "1000")
+		_ = flag.Set("rapid.nofailfile", "true")
 		os.Exit(m.Run())
 	case "obey":
 		obey()

@@ -34,6 +34,7 @@ const (
 	commitPatience  = 2 * time.Second        // for the commit lock
 	waitStep        = 20 * time.Millisecond  // between two tries of a waiting acquire
 	lookEvery       = 500 * time.Millisecond // between two looks of a watch
+	checkEvery      = time.Second            // between two checks of a lease whether it was lost
 	maxLease        = time.Hour
 	defaultLease    = 30 * time.Second
 )
@@ -59,6 +60,8 @@ type Smith struct {
 	slots  epochFile
 
 	every    time.Duration // lookEvery
+	check    time.Duration // checkEvery; 0: leases have no guard
+	brief    time.Duration // acquirePatience
 	patience time.Duration // commitPatience
 }
 
@@ -85,7 +88,8 @@ func Open(sys durable.Sys, p Paths, h Host, maxTTL func() time.Duration) (*Smith
 		}
 	}
 	return &Smith{
-		sys: sys, host: h, name: p.Name, maxTTL: maxTTL, every: lookEvery, patience: commitPatience,
+		sys: sys, host: h, name: p.Name, maxTTL: maxTTL,
+		every: lookEvery, check: checkEvery, brief: acquirePatience, patience: commitPatience,
 		lock:   filepath.Join(p.Run, p.Name+".lock"),
 		commit: filepath.Join(p.Run, p.Name+".commit"),
 		record: filepath.Join(p.State, p.Name+".rec"),
