@@ -45,8 +45,8 @@ func (c *controller) next(w *World) int64 {
 	if c.pin != c.seen {
 		at = min(at, c.pinSince+fcDebounce)
 	}
-	if c.asked {
-		at = min(at, max(c.askedAt+int64(w.model.RTLAfter), w.now+1))
+	if c.asked && w.fly.flying {
+		at = min(at, c.askedAt+int64(w.model.RTLAfter))
 	}
 	return at
 }

@@ -116,6 +116,21 @@ func (w *World) CoolCompanion() error {
 	return w.change(func() error { w.hotCPU = math.NaN(); w.setCompanion(); return nil })
 }
 
+// ReadFile reads the companion's temperature, as sysfs has it.
+func (w *World) ReadFile(path string) ([]byte, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.advance()
+	if path == "" || path != w.board.Companion {
+		return nil, fmt.Errorf("sim: read %s: %w", path, syscall.ENOENT)
+	}
+	text, err := w.thermalText()
+	if err != nil {
+		return nil, fmt.Errorf("sim: read %s: %w", path, err)
+	}
+	return text, nil
+}
+
 // thermalText is the companion's temperature as sysfs prints it, or what a
 // fault makes of it. mu is held.
 func (w *World) thermalText() ([]byte, error) {

@@ -31,9 +31,20 @@ func newLine(w *World, l board.Line, out bool) *line {
 
 // drive puts a level on a line; lines the board lacks are ignored.
 func (w *World) drive(name string, high bool) {
-	if l := w.lines[name]; l != nil {
-		l.driven = high
-		l.update(w)
+	l := w.lines[name]
+	if l == nil {
+		return
+	}
+	if l.out && l.driven != high {
+		w.observe(name, high)
+	}
+	l.driven = high
+	l.update(w)
+}
+
+func (w *World) observe(name string, high bool) {
+	for _, f := range w.observers {
+		f(name, high, time.Duration(w.now))
 	}
 }
 
@@ -67,8 +78,8 @@ func (l *line) set(w *World, high bool) {
 	for _, p := range l.pins {
 		p.raw(w.now, high)
 	}
-	for _, f := range w.observers {
-		f(l.name, high, time.Duration(w.now))
+	if !l.out {
+		w.observe(l.name, high)
 	}
 }
 

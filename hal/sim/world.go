@@ -111,8 +111,8 @@ func (w *World) SetModel(m Model) {
 	})
 }
 
-// Observe has f called at every change of a line's level, input or output,
-// with the world's time since New. f runs inside the world: it must be quick
+// Observe has f called at every change of a line, with the world's time since
+// New: of an input as its wire has it, of an output as the board drives it. f runs inside the world: it must be quick
 // and must not call the world.
 func (w *World) Observe(f func(line string, high bool, at time.Duration)) {
 	w.mu.Lock()
