@@ -70,6 +70,11 @@ func (d *Drone) Garble() error {
 	})
 }
 
+// Undo puts back the live file of before the first edit.
+func (d *Drone) Undo() error {
+	return d.Folder.edit(func([]byte) ([]byte, error) { return d.fleet.live, nil })
+}
+
 // PID is the agent's process, 0 if none runs.
 func (d *Drone) PID() int {
 	d.mu.Lock()

@@ -38,6 +38,7 @@ type Fleet struct {
 
 	o      Options
 	broker string
+	live   []byte // every drone's first live file
 	exe    []string
 	note   func(Note)
 	byName map[string]*Drone
@@ -127,8 +128,7 @@ func (f *Fleet) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	live, err := liveFile(f.o.Settings, time.Now())
-	if err != nil {
+	if f.live, err = liveFile(f.o.Settings, time.Now()); err != nil {
 		return err
 	}
 	b, err := board.Lookup("sim")
@@ -139,14 +139,14 @@ func (f *Fleet) build(ctx context.Context) error {
 		d := &Drone{Name: name, Folder: f.Folder(name), World: sim.New(b, f.o.Seed+uint64(i)+1), fleet: f, orders: make(chan order), boots: 1}
 		f.Drones = append(f.Drones, d)
 		f.byName[name] = d
-		if err := d.build(ctx, f, public, live); err != nil {
+		if err := d.build(ctx, f, public); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (d *Drone) build(ctx context.Context, f *Fleet, public string, live []byte) error {
+func (d *Drone) build(ctx context.Context, f *Fleet, public string) error {
 	u, err := brokerURL(f.broker, d.Name)
 	if err != nil {
 		return err
@@ -158,7 +158,7 @@ func (d *Drone) build(ctx context.Context, f *Fleet, public string, live []byte)
 	if err != nil {
 		return err
 	}
-	if err := d.Folder.build(identity(d.Name, f.o.Fleet, address, public, d.Folder), live); err != nil {
+	if err := d.Folder.build(identity(d.Name, f.o.Fleet, address, public, d.Folder), f.live); err != nil {
 		return err
 	}
 	file, err := os.OpenFile(d.Folder.Log(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)

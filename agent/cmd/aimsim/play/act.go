@@ -25,6 +25,9 @@ func act(ctx context.Context, d *fleet.Drone, a scenario.Action) error {
 		if a.Garble {
 			return d.Garble()
 		}
+		if a.Undo {
+			return d.Undo()
+		}
 		return d.Edit(a.Key, a.Value)
 	}
 	return world(d, a)

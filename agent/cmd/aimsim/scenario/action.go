@@ -51,10 +51,11 @@ type (
 	// silently lead nowhere (Silent), as a radio link does.
 	Cut struct{ Silent bool }
 	// Edit changes one key of the live file as an editor does (write beside,
-	// rename), or makes the file unreadable nonsense (Garble).
+	// rename), or makes the file unreadable nonsense (Garble), or puts back
+	// what it was before the first edit (Undo).
 	Edit struct {
-		Key, Value string
-		Garble     bool
+		Key, Value   string
+		Garble, Undo bool
 	}
 	// Run runs a shell command with AIM_DIR, and AIM_IDENTITY of each selected
 	// drone in turn. A result other than 0 is a failed expectation.

@@ -155,9 +155,9 @@ func parseEdit(c *cursor, s *Step) *Error {
 	if err := s.drones(c, usage("edit")); err != nil {
 		return err
 	}
-	if c.peek() == "garble" {
+	if word := c.peek(); word == "garble" || word == "undo" {
 		c.skip()
-		s.Do = Edit{Garble: true}
+		s.Do = Edit{Garble: word == "garble", Undo: word == "undo"}
 		return c.end(usage("edit"))
 	}
 	key, value, err := keyValue(c, usage("edit"))

@@ -39,7 +39,7 @@ func init() { // not a literal: the parsers name the table in their errors
 		{"reboot", "reboot DRONES", "SIGKILL of all the drone's processes, run folder wiped, new boot id", simple(Reboot)},
 		{"cut", "cut DRONES [silent]", "cut the link to the broker; silent: packets vanish", parseCut},
 		{"restore", "restore DRONES", "the link works again", simple(Restore)},
-		{"edit", "edit DRONES KEY=VALUE|garble", "edit the live file as an editor does", parseEdit},
+		{"edit", "edit DRONES KEY=VALUE|garble|undo", "edit the live file as an editor does; garble: nonsense; undo: as it was", parseEdit},
 		{"run", "run [on DRONES] COMMAND", "a shell command with AIM_DIR and AIM_IDENTITY; must end with 0", parseRun},
 		{"expect", "expect DRONES FIELD=VALUE… [within DURATION|for DURATION]", "= is, != is not, ~ contains; a failure is noted", parseExpect(false)},
 		{"wait", "wait DRONES FIELD=VALUE… [within DURATION]", "as expect, 10 s unless told; a failure ends the run", parseExpect(true)},

@@ -1,0 +1,92 @@
+package fleet
+
+import (
+	"bufio"
+	"errors"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// died waits for a process by its pidfd, which no other process can take over.
+func died(t *testing.T, pidfd int, within time.Duration) bool {
+	t.Helper()
+	fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
+	deadline := time.Now().Add(within)
+	for {
+		n, err := unix.Poll(fds, int(time.Until(deadline).Milliseconds()))
+		if !errors.Is(err, unix.EINTR) {
+			return n == 1
+		}
+	}
+}
+
+// TestChildDiesWithParent kills a parent with SIGKILL: it cannot clean up, so
+// the kernel must.
+func TestChildDiesWithParent(t *testing.T) {
+	t.Parallel()
+	parent := role("parent")
+	out, err := parent.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(line))
+	if err != nil {
+		t.Fatalf("the parent says %q", line)
+	}
+	child, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(child)
+	if died(t, child, 0) {
+		t.Fatal("the child is dead before its parent")
+	}
+	if err := parent.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = parent.Wait()
+	if !died(t, child, 10*time.Second) {
+		_ = unix.PidfdSendSignal(child, unix.SIGKILL, nil, 0)
+		t.Fatal("the child outlives its parent")
+	}
+}
+
+func TestStop(t *testing.T) {
+	t.Parallel()
+	s := newSpawner()
+	defer s.close()
+	p, err := s.start(sleeper())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.stop(10 * time.Second)
+	if p.how() != "signal: terminated" {
+		t.Errorf("it ended by %q", p.how())
+	}
+	if p, err = s.start(sleeper()); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(p.pid, syscall.SIGSTOP); err != nil { // it cannot hear
+		t.Fatal(err)
+	}
+	p.stop(time.Millisecond)
+	if p.how() != "signal: killed" {
+		t.Errorf("it ended by %q", p.how())
+	}
+	s.close()
+	if _, err := s.start(sleeper()); !errors.Is(err, errSpawnerClosed) {
+		t.Errorf("started after the end: %v", err)
+	}
+}
