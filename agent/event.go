@@ -1,0 +1,62 @@
+package agent
+
+import (
+	"github.com/aim-control/aimlock/agent/config"
+	"github.com/aim-control/aimlock/agent/locksmith"
+	"github.com/aim-control/aimlock/agent/pause"
+)
+
+// kind says what an event of the loop carries.
+type kind uint8
+
+const (
+	tick       kind = iota // nothing: a deadline has come
+	motorTemp              // index, milliC, ok
+	compTemp               // milliC, ok
+	line                   // index (a lineID), level
+	lockReport             // lock
+	liveFile               // change
+	order                  // order
+	link                   // ok: connected; text: why not
+	ask                    // reply: somebody wants the status now
+	trouble                // text: a part of the agent that is broken; ok: mended
+)
+
+// lineID numbers the input lines.
+type lineID uint8
+
+const (
+	lineDisarmed lineID = iota
+	lineHolding
+	lineHeartbeat
+	lines // how many there are
+)
+
+// event is one thing that happened. It goes through the channel by value, so
+// that a steady turn allocates nothing.
+type event struct {
+	kind   kind
+	at     int64 // clock of the loop, ns; the sample's or edge's own time
+	index  int
+	milliC int32
+	ok     bool
+	level  pause.Tri
+	text   string
+	lock   *locksmith.Report
+	change *config.Change
+	order  *command
+	reply  chan<- []byte
+}
+
+// command is a verified order of the operator.
+type command struct {
+	verb  string
+	hold  int64        // ns, for pause
+	reply chan outcome // capacity 1
+}
+
+// outcome is what became of a command.
+type outcome struct {
+	word   string // done, refused, failed
+	reason string
+}

@@ -1,0 +1,78 @@
+package agent
+
+import (
+	"errors"
+	"sync"
+
+	"github.com/aim-control/aimlock/agent/telemetry"
+	"github.com/aim-control/aimlock/firmware/durable"
+)
+
+// outbox is the journal, opened anew when the disk has failed it: a journal
+// whose sync failed takes nothing more, and one that could not be opened at
+// the start may open once there is room. It is a telemetry.Outbox.
+type outbox struct {
+	sys durable.Sys
+	dir string
+
+	mu sync.Mutex
+	j  *durable.Journal // nil: not open
+}
+
+// with runs f on the open journal.
+func (o *outbox) with(f func(*durable.Journal) error) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.j == nil {
+		j, err := durable.OpenJournal(o.sys, o.dir, journalLimits)
+		if err != nil {
+			return err
+		}
+		o.j = j
+	}
+	err := f(o.j)
+	if errors.Is(err, durable.ErrDead) {
+		_ = o.j.Close()
+		o.j = nil
+	}
+	return err
+}
+
+func (o *outbox) append(data []byte) error {
+	return o.with(func(j *durable.Journal) error { _, err := j.Append(data); return err })
+}
+
+// Pending implements telemetry.Outbox.
+func (o *outbox) Pending(limit int) (out []durable.Entry, err error) {
+	err = o.with(func(j *durable.Journal) error { out, err = j.Pending(limit); return err })
+	return out, err
+}
+
+// Ack implements telemetry.Outbox.
+func (o *outbox) Ack(n uint64) error {
+	return o.with(func(j *durable.Journal) error { return j.Ack(n) })
+}
+
+// lastNumber is the number of the newest event of this boot, 0 if none.
+func (o *outbox) lastNumber(boot string) (n uint64) {
+	_ = o.with(func(j *durable.Journal) error {
+		entry, ok := j.Last()
+		var ev telemetry.Event
+		if ok && telemetry.Decode(entry.Data, &ev) == nil && ev.Boot == boot {
+			n = ev.N
+		}
+		return nil
+	})
+	return n
+}
+
+func (o *outbox) close() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.j == nil {
+		return nil
+	}
+	err := o.j.Close()
+	o.j = nil
+	return err
+}

@@ -1,0 +1,174 @@
+package agent
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+
+	"github.com/aim-control/aimlock/agent/pause"
+	"github.com/aim-control/aimlock/agent/telemetry"
+	"github.com/aim-control/aimlock/firmware/durable"
+)
+
+const (
+	maxReports = 256 // that wait for the disk; further ones are counted and lost
+	maxEvent   = telemetry.MaxEvent
+)
+
+// journalLimits bounds the events that wait for the broker: a megabyte.
+var journalLimits = durable.Limits{Segment: 128 << 10, Total: 1 << 20, Entry: maxEvent}
+
+// persister writes what the loop hands it, so that the loop never waits for a
+// disk. Reports come first to the log and then to the journal; of the pause
+// machine's state and the configuration only the newest is kept.
+type persister struct {
+	reports chan report
+	dirty   chan struct{}
+
+	mu       sync.Mutex
+	pause    *pause.Saved
+	config   []byte
+	baseline string
+	dropped  uint64 // reports since the last one written
+
+	boot    string
+	journal *outbox
+	state   *stateFile
+	last    string // path of the last good configuration
+	sys     durable.Sys
+	wake    func()                 // the journal has something new
+	trouble func(part, why string) // a write failed; "" : it works again
+	log     *slog.Logger
+	n       uint64 // of the last event of this boot
+	broken  map[string]bool
+}
+
+func newPersister(sys durable.Sys, boot, lastGood string, state *stateFile, journal *outbox, log *slog.Logger) *persister {
+	p := &persister{reports: make(chan report, maxReports), dirty: make(chan struct{}, 1), sys: sys, boot: boot, last: lastGood,
+		state: state, journal: journal, log: log, wake: func() {}, trouble: func(string, string) {}, broken: map[string]bool{}}
+	p.n = journal.lastNumber(boot)
+	return p
+}
+
+// report implements keeper.
+func (p *persister) report(r report) {
+	select {
+	case p.reports <- r:
+	default:
+		p.mu.Lock()
+		p.dropped++
+		p.mu.Unlock()
+	}
+}
+
+// keepPause implements keeper.
+func (p *persister) keepPause(s pause.Saved) {
+	p.mu.Lock()
+	p.pause = &s
+	p.mu.Unlock()
+	p.nudge()
+}
+
+// keepConfig implements keeper.
+func (p *persister) keepConfig(data []byte, baseline string) {
+	p.mu.Lock()
+	p.config, p.baseline = data, baseline
+	p.mu.Unlock()
+	p.nudge()
+}
+
+func (p *persister) nudge() {
+	select {
+	case p.dirty <- struct{}{}:
+	default:
+	}
+}
+
+// run writes until ctx ends, and then what is left.
+func (p *persister) run(ctx context.Context) {
+	for {
+		select {
+		case r := <-p.reports:
+			p.write(r)
+		case <-p.dirty:
+			p.flush()
+		case <-ctx.Done():
+			p.drain()
+			return
+		}
+	}
+}
+
+func (p *persister) drain() {
+	for {
+		select {
+		case r := <-p.reports:
+			p.write(r)
+		default:
+			p.flush()
+			return
+		}
+	}
+}
+
+// write logs a report and appends it to the journal, numbered.
+func (p *persister) write(r report) {
+	r.write(p.log)
+	p.mu.Lock()
+	p.n += 1 + p.dropped // what was dropped shows as a gap
+	p.dropped = 0
+	p.mu.Unlock()
+	ev := telemetry.Event{Schema: telemetry.Schema, Boot: p.boot, TimeMS: r.wallMS, UpMS: r.at / ms, N: p.n,
+		Kind: r.kind, Level: r.level, Text: clip(r.text, 2000), Evidence: clipped(r.pairs)}
+	data, err := telemetry.Append(nil, &ev)
+	if err == nil {
+		err = p.journal.append(telemetry.EventEntry(data))
+	}
+	p.outcome("journal", err)
+	if err == nil {
+		p.wake()
+	}
+}
+
+func clipped(pairs []telemetry.Evidence) []telemetry.Evidence {
+	out := make([]telemetry.Evidence, 0, len(pairs))
+	for _, e := range pairs {
+		out = append(out, telemetry.Evidence{Key: e.Key, Value: clip(e.Value, 1000)})
+	}
+	return out
+}
+
+// flush writes the newest state. The configuration goes first: a state that
+// names a baseline must find its file.
+func (p *persister) flush() {
+	p.mu.Lock()
+	saved, config, baseline := p.pause, p.config, p.baseline
+	p.pause, p.config = nil, nil
+	p.mu.Unlock()
+	var err error
+	if config != nil {
+		err = durable.Replace(p.sys, p.last, config, 0o644)
+		if err == nil {
+			err = p.state.update(func(s *savedState) { s.Baseline = baseline })
+		}
+	}
+	if saved != nil && err == nil {
+		err = p.state.update(func(s *savedState) { s.Pause = *saved })
+	}
+	if saved != nil || config != nil {
+		p.outcome("state", err)
+	}
+}
+
+// outcome tells the loop, which tells the world, when writing begins to fail
+// and when it works again.
+func (p *persister) outcome(part string, err error) {
+	if failed := err != nil; failed == p.broken[part] {
+		return
+	} else if p.broken[part] = failed; !failed {
+		p.trouble(part, "")
+		return
+	}
+	p.log.Error(part+": cannot be written; free space or mend the disk", "err", err)
+	p.trouble(part, err.Error())
+}

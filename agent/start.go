@@ -1,0 +1,217 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/aim-control/aimlock/agent/config"
+	"github.com/aim-control/aimlock/agent/locksmith"
+	"github.com/aim-control/aimlock/agent/pause"
+	"github.com/aim-control/aimlock/agent/telemetry"
+	"github.com/aim-control/aimlock/board"
+	"github.com/aim-control/aimlock/firmware/durable"
+	"github.com/aim-control/aimlock/hal"
+)
+
+// LockName is the name of the live file's lock.
+const LockName = "aim_lock_config"
+
+const (
+	lastGoodName = "last_good.conf" // in the state folder: the configuration in force
+	stateName    = "agent.state"
+	journalName  = "journal"
+	feedEvery    = time.Second // of the watchdog, if a turn was completed since
+	connBlock    = 1000        // connection numbers reserved at a time
+	events       = 64          // capacity of the loop's channel
+)
+
+// Start is what an agent is made of. Everything that touches the machine
+// comes in here, so that the same agent runs on a board and on a simulated one.
+type Start struct {
+	Identity *config.Identity
+	Board    *board.Board
+	Opener   hal.Opener
+	Host     locksmith.Host
+	Log      *slog.Logger
+	Version  string
+	Built    time.Time            // floor of the clock that judges certificates
+	Notify   func(state string)   // sd_notify: READY=1, WATCHDOG=1, STOPPING=1; nil: nobody listens
+	Feed     func() error         // the hardware watchdog; nil: none
+	Jitter   func() time.Duration // before each connect; nil: random, up to 4 s
+}
+
+// parts is the running agent: what Run opened and who uses it.
+type parts struct {
+	s       Start
+	sys     durable.Sys
+	smith   *locksmith.Smith
+	inForce atomic.Pointer[config.Live]
+	hash    string // of what is in force at the start
+	state   *stateFile
+	box     *outbox
+	keep    *persister
+	hw      *hal.Hardware
+	up      *telemetry.Uplink
+	socket  net.Listener
+	events  chan event
+	src     source
+	loop    *loop
+	turns   atomic.Uint64
+}
+
+// Run runs the agent until ctx ends, and returns nil then; any other end is an
+// error that says what to do. On every return the request line is off and the
+// state saved.
+//
+// The order is the safety case: first what the last boot left behind is put in
+// order (state, stale lock), then the board, then the loop, and only then the
+// network.
+func Run(ctx context.Context, s Start) error {
+	if s.Notify == nil {
+		s.Notify = func(string) {}
+	}
+	p := &parts{s: s, sys: durable.Linux, events: make(chan event, events)}
+	p.src = source{clock: s.Host.Now, out: p.events}
+	defer p.close()
+	if err := p.openState(); err != nil {
+		return err
+	}
+	p.reclaim(ctx)
+	var err error
+	if p.hw, err = hal.Open(s.Board, s.Opener); err != nil {
+		return err
+	}
+	if p.socket, err = listenStatus(s.Identity.Paths.Run); err != nil {
+		return err
+	}
+	p.loop = p.newLoop()
+	if err := p.newUplink(ctx); err != nil {
+		return err
+	}
+	return p.work(ctx)
+}
+
+// openState opens what survives a restart. A drone with a full or broken disk
+// still flies: only the folders themselves must be there.
+func (p *parts) openState() error {
+	id := p.s.Identity
+	for _, dir := range []string{id.Paths.State, id.Paths.Run} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("agent: make the folder, or correct [paths] in the identity: %w", err)
+		}
+	}
+	state, lost, err := openState(p.sys, filepath.Join(id.Paths.State, stateName))
+	if err != nil {
+		return err
+	}
+	p.state = state
+	p.box = &outbox{sys: p.sys, dir: filepath.Join(id.Paths.State, journalName)}
+	p.keep = newPersister(p.sys, p.s.Host.BootID, filepath.Join(id.Paths.State, lastGoodName), state, p.box, p.s.Log)
+	p.say(report{kind: "agent.started", level: levelInfo, text: "aimd " + p.s.Version + " starts", pairs: pairs("drone", id.Drone, "fleet", id.Fleet,
+		"board", p.s.Board.Name, "boot", p.s.Host.BootID, "pid", fmt.Sprint(os.Getpid()))})
+	if lost != nil {
+		p.say(report{kind: "state.lost", level: levelError, text: "the saved state is damaged; waivers and hold times begin anew", pairs: pairs("why", lost.Error())})
+	}
+	live, hash := p.lastGood()
+	p.inForce.Store(live)
+	p.hash = hash
+	return nil
+}
+
+// say reports before the loop runs.
+func (p *parts) say(r report) {
+	r.at, r.wallMS = p.s.Host.Now(), time.Now().UnixMilli()
+	p.keep.report(r)
+}
+
+// lastGood is the configuration that was in force, or the built-in defaults
+// with hash "" when there was none.
+func (p *parts) lastGood() (*config.Live, string) {
+	path := filepath.Join(p.s.Identity.Paths.State, lastGoodName)
+	data, err := durable.Read(p.sys, path, config.MaxLive)
+	if err == nil {
+		var live *config.Live
+		if live, err = config.CheckLive(path, data, p.s.Identity.Safety); err == nil {
+			return live, config.Hash(data)
+		}
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		p.say(report{kind: "config.last-good-lost", level: levelError, text: "the last good configuration cannot be used; the defaults are in force until the live file is read", pairs: pairs("why", err.Error())})
+	}
+	live, err := config.ParseLive("defaults", config.Default())
+	if err != nil {
+		panic(err) // a test parses them
+	}
+	return live, ""
+}
+
+// reclaim takes back a stale lock of an earlier boot, or of a holder that died
+// while no agent ran. Nothing of the network is needed, or waited for.
+func (p *parts) reclaim(ctx context.Context) {
+	id := p.s.Identity
+	smith, err := locksmith.Open(p.sys, locksmith.Paths{Run: id.Paths.Run, State: id.Paths.State, Name: LockName}, p.s.Host,
+		func() time.Duration { return p.inForce.Load().Lock.TTL })
+	if err != nil {
+		p.say(report{kind: "trouble", level: levelError, text: "lock: " + err.Error()})
+		return
+	}
+	p.smith = smith
+	if !p.inForce.Load().Lock.ReclaimOnBoot {
+		return
+	}
+	evidence, err := smith.Reclaim(ctx, locksmith.Claim{Role: locksmith.RoleAgent, Holder: "aimd", Reason: "reclaim on boot"})
+	if err != nil {
+		p.say(report{kind: "lock.reclaim-failed", level: levelError, text: "a stale lock could not be reclaimed yet; the audit tries again", pairs: pairs("why", err.Error())})
+	}
+	if evidence != nil {
+		r := reclaimed(evidence, p.s.Host.Now())
+		r.kind = "lock.reclaimed"
+		r.pairs = append(r.pairs, pairs("when", "before the network")...)
+		p.say(r)
+	}
+}
+
+// newLoop makes the loop with what it remembers.
+func (p *parts) newLoop() *loop {
+	id, saved, now := p.s.Identity, p.state.get(), p.s.Host.Now()
+	live, hash := p.inForce.Load(), p.hash
+	l := &loop{
+		in: p.events, clock: p.s.Host.Now, wall: time.Now, keep: p.keep, turns: &p.turns, log: p.s.Log, inForce: &p.inForce,
+		request: pin{out: p.hw.Request}, blue: pin{out: p.hw.Blue}, amber: pin{out: p.hw.Amber},
+		m:     pause.Restore(policy(live.SafePause), saved.Pause, now),
+		conf:  configBook{live: live, hash: hash, baseline: saved.Baseline},
+		ids:   ids{drone: id.Drone, fleet: id.Fleet, boot: p.s.Host.BootID, version: p.s.Version, motors: len(p.s.Board.Motors), companion: p.hw.Companion.Sense != nil},
+		dirty: true, patch: telemetry.Patch{State: patchIdle},
+	}
+	l.facts.started = now
+	return l
+}
+
+func (p *parts) close() {
+	if p.hw != nil {
+		if err := p.hw.Close(); err != nil {
+			p.s.Log.Error("closing the board", "err", err)
+		}
+	}
+	if p.socket != nil {
+		p.socket.Close()
+	}
+	if p.keep != nil {
+		p.keep.drain()
+	}
+	if p.box != nil {
+		if err := p.box.close(); err != nil {
+			p.s.Log.Error("closing the journal", "err", err)
+		}
+	}
+	if p.state != nil {
+		p.state.close()
+	}
+}

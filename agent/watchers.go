@@ -1,0 +1,109 @@
+package agent
+
+import (
+	"fmt"
+
+	"github.com/aim-control/aimlock/agent/pause"
+)
+
+// fcChanged reports the flight controller's loss and return.
+func (l *loop) fcChanged(fc pause.Tri, now int64) {
+	if fc == l.fc || fc == pause.Unknown {
+		return
+	}
+	was := l.fc
+	l.fc, l.dirty = fc, true
+	switch {
+	case fc == pause.No && l.facts.clash != 0:
+		l.say(report{kind: "fc.lost", level: levelError, text: "flight controller lost: DISARMED and HOLDING are on together; check the wires"}, now)
+	case fc == pause.No:
+		l.say(report{kind: "fc.lost", level: levelError, text: "flight controller lost: its heartbeat has stopped; its lines are not believed until it is back"}, now)
+	case was == pause.No:
+		l.say(report{kind: "fc.back", level: levelInfo, text: "flight controller is back"}, now)
+	}
+}
+
+// sensorsLost reports temperatures that became UNKNOWN, and those that came
+// back. UNKNOWN alone never pauses.
+func (l *loop) sensorsLost(now int64) {
+	for i := range l.ids.motors {
+		if lost := l.facts.lost(l.facts.motors[i], now); lost != l.lostMotor[i] {
+			l.lostMotor[i] = lost
+			l.sensorChanged(motorName(i), lost, now)
+			if lost {
+				l.step(pause.Event{Kind: pause.MotorTemp, At: now, Index: uint8(i)})
+			}
+		}
+	}
+	if lost := l.ids.companion && l.facts.lost(l.facts.companion, now); lost != l.lostComp {
+		l.lostComp = lost
+		l.sensorChanged("companion", lost, now)
+		if lost {
+			l.step(pause.Event{Kind: pause.CompTemp, At: now})
+		}
+	}
+}
+
+func (l *loop) sensorChanged(name string, lost bool, now int64) {
+	l.dirty = true
+	r := report{kind: "sensor.back", level: levelInfo, text: name + ": temperature is known again", pairs: pairs("sensor", name)}
+	if lost {
+		r.kind, r.level, r.text = "sensor.lost", levelWarn, name+": no temperature for 3 s; UNKNOWN blocks patches, it does not pause"
+	}
+	l.say(r, now)
+}
+
+// motorNames saves the turn an allocation.
+var motorNames = func() (names [pause.MaxMotors]string) {
+	for i := range names {
+		names[i] = fmt.Sprintf("motor%d", i+1)
+	}
+	return
+}()
+
+func motorName(i int) string { return motorNames[i] }
+
+// linked reports the broker's coming and going.
+func (l *loop) linked(up bool, why string, now int64) {
+	if up == l.online && why == l.linkNote {
+		return
+	}
+	changed := up != l.online
+	l.online, l.linkNote, l.dirty = up, why, true
+	switch {
+	case up && why != "":
+		l.say(report{kind: "link.refused", level: levelWarn, text: "the broker is reached but refuses commands: " + why}, now)
+	case up && changed:
+		l.say(report{kind: "link.up", level: levelInfo, text: "the broker is reached"}, now)
+	case changed:
+		l.say(report{kind: "link.down", level: levelWarn, text: "the broker is lost; events wait in the journal", pairs: pairs("why", why)}, now)
+	}
+}
+
+// obey carries a verified command out. Its reply is what became of it.
+func (l *loop) obey(c *command, now int64) {
+	out := outcome{word: "done"}
+	switch c.verb {
+	case "pause":
+		l.step(pause.Event{Kind: pause.CmdPause, At: now, Hold: c.hold})
+		switch {
+		case l.m.State() == pause.Overridden:
+			out = outcome{"refused", "the pilot has taken over: nothing is requested until disarmed"}
+		case l.m.Waived().Has(pause.Command):
+			out = outcome{"refused", "commanded holds are used up for this flight"}
+		case !l.m.InForce().Has(pause.Command):
+			out = outcome{"refused", "safe_pause.on does not name command"}
+		}
+	case "resume":
+		l.step(pause.Event{Kind: pause.CmdResume, At: now})
+		if left := l.m.InForce(); left != 0 {
+			out.reason = "still paused for: " + words(left)
+		}
+	case "report":
+		l.dirty = true
+	default:
+		out = outcome{"refused", "no patch is at hand"}
+	}
+	l.dirty = true
+	c.reply <- out
+}
