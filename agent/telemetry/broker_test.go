@@ -3,7 +3,6 @@ package telemetry
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"strings"
@@ -99,7 +98,7 @@ func startBroker(t *testing.T) *mochi {
 func (b *mochi) kick() {
 	for id, cl := range b.Clients.GetAll() {
 		if id != mqtt.InlineClientId {
-			cl.Stop(errors.New("kicked"))
+			cl.Net.Conn.Close() // Stop might forget the will
 		}
 	}
 }

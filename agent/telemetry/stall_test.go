@@ -93,6 +93,7 @@ func TestStatusRepeats(t *testing.T) {
 	bubble(t, Options{}, func() (Link, error) { s = newStub(); return s, nil }, func(u *Uplink) {
 		u.SetStatus([]byte("same"))
 		time.Sleep(10*time.Minute + 30*time.Second)
+		synctest.Wait()
 		said, at := s.heard(LeafStatus)
 		if len(said) < 11 {
 			t.Fatalf("said %d times in ten and a half minutes", len(said))
@@ -130,6 +131,7 @@ func TestStalledLink(t *testing.T) {
 		s.stall = 0
 		s.mu.Unlock()
 		time.Sleep(31 * time.Second)
+		synctest.Wait()
 		said, _ := s.heard(LeafTelemetry)
 		if len(said) == 0 || len(said) > 2 || said[len(said)-1] != "\x2b\x01" {
 			t.Errorf("telemetry %q", said)
@@ -156,6 +158,7 @@ func TestUnacknowledged(t *testing.T) {
 		return s, nil
 	}, func(u *Uplink) {
 		time.Sleep(ackWithin + 2*housekeep)
+		synctest.Wait()
 		if l := nextLink(t, c, false); !errors.Is(l.err, ErrLink) || len(all) != 2 {
 			t.Fatalf("%+v, %d links", l, len(all))
 		}
@@ -180,6 +183,7 @@ func TestJournalTrouble(t *testing.T) {
 	var s *stub
 	bubble(t, Options{Journal: j}, func() (Link, error) { s = newStub(); return s, nil }, func(u *Uplink) {
 		time.Sleep(2 * housekeep)
+		synctest.Wait()
 		if said, _ := s.heard(LeafEvent); !slices.Equal(said, []string{"good"}) {
 			t.Errorf("events %q", said)
 		}

@@ -90,18 +90,21 @@ func TestReconnect(t *testing.T) {
 func TestNoFalseAcknowledgement(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t)
-	b.access.mute = true
+	b.access.mute = true // nobody is connected yet
 	j := newJournal()
 	j.add(event(t, 1), event(t, 2))
 	u, _ := run(t, Options{Broker: b.url, Journal: j})
+	b.next(t, LeafEvent)
+	b.next(t, LeafEvent)
 	u.Reply("c-1", []byte("reply"))
 	b.next(t, LeafReply+"c-1")
-	b.next(t, LeafEvent)
-	b.next(t, LeafEvent)
 	b.access.mu.Lock()
 	b.access.mute = false
 	b.access.mu.Unlock()
-	if j.acked != 0 {
+	j.mu.Lock()
+	acked := j.acked
+	j.mu.Unlock()
+	if acked != 0 {
 		t.Fatal("acknowledged by somebody else's id")
 	}
 	b.kick()
