@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -21,6 +22,10 @@ import (
 	"github.com/aim-control/aimlock/firmware/durable"
 	"github.com/aim-control/aimlock/hal/sim/wire"
 )
+
+// jitter bounds the random wait before each connect: enough to spread a small
+// fleet, short enough for a demonstration.
+const jitter = 500 * time.Millisecond
 
 // childCommand is one drone's agent: what aimd is on a real drone, on a board
 // that the parent serves.
@@ -60,7 +65,8 @@ func child(ctx context.Context, path string) error {
 	defer client.Close()
 	return agent.Run(ctx, agent.Start{
 		Identity: id, Board: b, Opener: client, Host: host, Version: version,
-		Log: slog.New(slog.NewJSONHandler(os.Stderr, nil)),
+		Log:    agent.NewLog(os.Stderr, false, slog.LevelInfo),
+		Jitter: func() time.Duration { return rand.N(jitter) },
 	})
 }
 
@@ -108,7 +114,7 @@ func hold(c *cobra.Command, path string, claim locksmith.Claim) error {
 	if err != nil {
 		return err
 	}
-	paths := locksmith.Paths{Run: id.Paths.Run, State: id.Paths.State, Name: "aim_lock_config"}
+	paths := locksmith.Paths{Run: id.Paths.Run, State: id.Paths.State, Name: agent.LockName}
 	smith, err := locksmith.Open(durable.Linux, paths, host, func() time.Duration { return longest(id) })
 	if err != nil {
 		return err

@@ -2,17 +2,14 @@ package fleet
 
 import (
 	"bytes"
-	"encoding/json"
-	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
-	"time"
 )
 
 // agentLog takes an agent's standard error apart into lines, writes them to
-// agent.log as a person reads them and notes them. An agent writes JSON
-// (slog); anything else, a stack trace for instance, goes through as it is.
+// agent.log and notes them.
 type agentLog struct {
 	drone *Drone
 	mu    sync.Mutex
@@ -41,55 +38,24 @@ func (l *agentLog) Write(p []byte) (int, error) {
 }
 
 func (l *agentLog) line(raw []byte) {
-	level, text := plain(raw)
-	line := time.Now().UTC().Format("2006-01-02T15:04:05.000Z ") + level + " " + text + "\n"
-	if l.size += int64(len(line)); l.size <= maxLogFile {
-		_, _ = l.file.WriteString(line)
+	line := printable(string(raw))
+	if l.size += int64(len(line) + 1); l.size <= maxLogFile {
+		_, _ = l.file.WriteString(line + "\n")
 	}
+	level, text := parse(line)
 	l.drone.fleet.note(Note{Drone: l.drone.Name, Kind: NoteAgent, Level: level, Text: text})
 }
 
-// plain makes "level" and "message key=value …" of a slog JSON line.
-func plain(raw []byte) (level, text string) {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return "ERROR", printable(string(raw))
-	}
-	var msg string
-	var rest []string
-	for d.More() { // by hand: a map would lose the order of the keys
-		key, err := d.Token()
-		var value any
-		if err == nil {
-			err = d.Decode(&value)
-		}
-		if err != nil {
-			return "ERROR", printable(string(raw))
-		}
-		switch key {
-		case "time":
-		case "level":
-			level = fmt.Sprint(value)
-		case "msg":
-			msg = fmt.Sprint(value)
-		default:
-			rest = append(rest, fmt.Sprint(key)+"="+quoteValue(value))
-		}
-	}
-	return level, printable(strings.Join(append([]string{msg}, rest...), " "))
-}
+// logForm is how the agent begins a line: a time of day and the level.
+var logForm = regexp.MustCompile(`^[0-9:.]{12} (DEBUG|INFO|WARN|ERROR) (.*)$`)
 
-func quoteValue(v any) string {
-	s, ok := v.(string)
-	if !ok {
-		b, _ := json.Marshal(v)
-		return string(b)
+// parse takes level and text out of a line. Anything else, a stack trace for
+// instance, is an error as it is.
+func parse(line string) (level, text string) {
+	if m := logForm.FindStringSubmatch(line); m != nil {
+		return m[1], m[2]
 	}
-	if s == "" || strings.ContainsAny(s, " \"=") {
-		return fmt.Sprintf("%q", s)
-	}
-	return s
+	return "ERROR", line
 }
 
 // printable keeps a hostile line from steering the terminal.

@@ -7,19 +7,17 @@ import (
 	"testing"
 )
 
-func TestPlainLog(t *testing.T) {
+func TestParseLog(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ raw, level, text string }{
-		{`{"time":"x","level":"ERROR","msg":"aim_lock_config.conf: HOT","cause":"lock","pid":41,"do":"end it"}`, "ERROR", `aim_lock_config.conf: HOT cause=lock pid=41 do="end it"`},
-		{`{"level":"INFO","msg":"up","z":1,"a":true,"g":{"x":1}}`, "INFO", `up z=1 a=true g={"x":1}`},
+		{`08:47:12.345 ERROR aim_lock_config.conf: HOT cause=lock pid=41`, "ERROR", `aim_lock_config.conf: HOT cause=lock pid=41`},
+		{`08:47:12.345 INFO up`, "INFO", `up`},
 		{`panic: nil`, "ERROR", "panic: nil"},
-		{`{"level":"INFO","msg":"cut`, "ERROR", `{"level":"INFO","msg":"cut`},
-		{"\x1b[31mred\u009b\xff", "ERROR", " [31mred \uFFFD"},
-		{`{"level":"WARN","msg":"\u001b[2J","k":"\u0007"}`, "WARN", " [2J k= "},
+		{"08:47:12.345 WARN \x1b[31mred\u009b\xff", "WARN", " [31mred \uFFFD"},
 		{``, "ERROR", ""},
 	}
 	for _, tt := range tests {
-		if level, text := plain([]byte(tt.raw)); level != tt.level || text != tt.text {
+		if level, text := parse(printable(tt.raw)); level != tt.level || text != tt.text {
 			t.Errorf("%q: %s %q, want %s %q", tt.raw, level, text, tt.level, tt.text)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
+	"syscall"
 	"testing"
 )
 
@@ -11,6 +13,10 @@ import (
 func TestMain(m *testing.M) {
 	switch os.Getenv("AIMSIM_TEST_ROLE") {
 	case "sleeper":
+		select {}
+	case "deaf": // says when it no longer hears SIGTERM
+		signal.Ignore(syscall.SIGTERM)
+		fmt.Println("deaf")
 		select {}
 	case "parent": // starts a sleeper, says its pid, and hangs
 		s := newSpawner()

@@ -3,9 +3,9 @@ package fleet
 import (
 	"bufio"
 	"errors"
+	"io"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -75,10 +75,13 @@ func TestStop(t *testing.T) {
 	if p.how() != "signal: terminated" {
 		t.Errorf("it ended by %q", p.how())
 	}
-	if p, err = s.start(sleeper()); err != nil {
+	deaf := role("deaf")
+	r, w := io.Pipe()
+	deaf.Stdout = w
+	if p, err = s.start(deaf); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Kill(p.pid, syscall.SIGSTOP); err != nil { // it cannot hear
+	if _, err := bufio.NewReader(r).ReadString('\n'); err != nil {
 		t.Fatal(err)
 	}
 	p.stop(time.Millisecond)

@@ -68,18 +68,10 @@ func stateWords(old, s *telemetry.Status) string {
 	return "configuration " + fmt.Sprint(s.Config.Version)
 }
 
+// narrateCauses tells what is over; what begins the agent's log tells.
 func narrateCauses(old, s *telemetry.Status) []said {
 	var all []said
-	before, now := names(old.Causes), names(s.Causes)
-	for _, c := range s.Causes {
-		if !slices.Contains(before, c.Name) {
-			all = append(all, said{Bad, "cause " + c.Name + ": " + c.Text})
-		}
-	}
-	for _, w := range added(old.Waived, s.Waived) {
-		all = append(all, said{Warning, "cause " + w + " is waived: its hold time is spent; reported, no longer requested"})
-	}
-	for _, name := range added(now, before) {
+	for _, name := range added(names(s.Causes), names(old.Causes)) {
 		all = append(all, said{Good, "cause " + name + " is gone"})
 	}
 	return all
@@ -89,15 +81,13 @@ func narrateLock(old, s *telemetry.Status) []said {
 	if s.Lock.Verdict == old.Lock.Verdict && s.Lock.Epoch == old.Lock.Epoch {
 		return nil
 	}
-	l := s.Lock
-	switch l.Verdict {
+	switch l := s.Lock; l.Verdict {
 	case "FREE":
 		return []said{{Good, fmt.Sprintf("lock is free (epoch %d)", l.Epoch)}}
 	case "HELD":
-		return []said{{Plain, fmt.Sprintf("lock is held by %s for %s", who(l), span(ms(l.UntilMS-l.SinceMS)))}}
-	default:
-		return []said{{Bad, fmt.Sprintf("lock is %s: %s, held for %s", l.Verdict, who(l), span(ms(s.UpMS-l.SinceMS)))}}
+		return []said{{Plain, fmt.Sprintf("lock is held by %s, lease of %s", who(l), span(ms(l.UntilMS-l.SinceMS)))}}
 	}
+	return nil // the agent's log tells what is wrong
 }
 
 func narrateConfig(old, s *telemetry.Status) []said {

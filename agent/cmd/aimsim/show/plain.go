@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/charmbracelet/x/ansi"
 )
 
 // WritePlain writes the tale's lines as they come until ctx ends, and then the
@@ -50,5 +52,14 @@ func (t *Tale) format(l Line) string {
 	if who == "" {
 		return at + "    " + l.Text + "\n"
 	}
-	return fmt.Sprintf("%s    %-15s %s%s\n", at, who, l.Text, alike(l))
+	return fmt.Sprintf("%s    %-15s %s\n", at, who, wrap(l.Text+alike(l), 27))
+}
+
+// plainWidth is where lines that go on are folded; a pipe has no width.
+const plainWidth = 150
+
+// wrap folds a long text between words; what follows is indented.
+func wrap(text string, indent int) string {
+	folded := ansi.Wordwrap(text, plainWidth-indent, "")
+	return strings.ReplaceAll(folded, "\n", "\n"+strings.Repeat(" ", indent))
 }

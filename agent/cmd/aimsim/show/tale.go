@@ -103,11 +103,10 @@ func (t *Tale) Note(n fleet.Note) {
 	}
 }
 
-// event tells an event of the fleet's servers by MQTT, if its text is no
-// repetition.
+// event tells that a fleet server has heard of what matters.
 func (t *Tale) event(n fleet.Note) {
-	if strings.HasPrefix(n.Event.Kind, "lock.reclaim") {
-		t.say(n.At, n.Drone, Good, "MQTT event "+n.Event.Kind+": "+n.Event.Text+evidence(n.Event.Evidence))
+	if n.Event.Level == "warn" || n.Event.Level == "error" {
+		t.say(n.At, n.Drone, Quiet, "by MQTT: event "+n.Event.Kind)
 	}
 }
 
