@@ -84,7 +84,22 @@ func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Defer(func() {
 		p.cmd.Process.Kill()
 		<-p.done
+		p.killParked()
 	})
+}
+
+// killParked ends a park that outlived the aimctl which ran it.
+func (p *proc) killParked() {
+	text, _ := p.text()
+	for _, m := range regexp.MustCompile(`(?m)^parked (\d+)$`).FindAllStringSubmatch(text, -1) {
+		pid, err := strconv.Atoi(m[1])
+		if err != nil {
+			continue
+		}
+		if name, _ := os.ReadFile("/proc/" + m[1] + "/comm"); string(name) == "park\n" {
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
 }
 
 // command is a program of the script's, in its folder and environment.
@@ -165,6 +180,8 @@ func cmdUntil(ts *testscript.TestScript, neg bool, args []string) {
 	re, err := regexp.Compile("(?m)" + args[0])
 	ts.Check(err)
 	limit := time.Now().Add(patience)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
 	for {
 		out, _ := command(ts, args[1:]).CombinedOutput()
 		if re.Match(out) {
@@ -173,6 +190,7 @@ func cmdUntil(ts *testscript.TestScript, neg bool, args []string) {
 		if time.Now().After(limit) {
 			ts.Fatalf("%q did not come within %v; last:\n%s", args[0], patience, out)
 		}
+		<-tick.C
 	}
 }
 

@@ -65,6 +65,9 @@ func (f *Fleet) availability(c *Change, m Msg) (bool, error) {
 	}
 	c.News = d.Link == nil || d.Link.Online != a.Online || d.Link.Conn != a.Conn
 	d.Link, d.linkAt = &a, m.At
+	if m.Retained { // a will carries the time of its making, not of the loss
+		d.linkAt = time.Time{}
+	}
 	c.Availability = &a
 	if a.Online {
 		d.live(m, a.TimeMS)

@@ -60,7 +60,7 @@ type Drone struct {
 	Link   *telemetry.Availability // nil: none yet
 
 	statusAt time.Time // when Status was true
-	linkAt   time.Time // when Link came
+	linkAt   time.Time // when Link came; zero: before we listened
 	heard    time.Time // last sign of life; zero: none
 	silent   bool      // told already
 	boot     string    // of the last event

@@ -83,8 +83,8 @@ func (f *Fleet) row(d *Drone, now time.Time, o Look) string {
 	switch rank := d.rank(now); {
 	case rank == rankGone:
 		tone = st.Dim
-		// What it said last may be true no longer: it must not stand where the
-		// truth stands.
+		// What it said last may not be true any more: it must not stand where
+		// the present state stands.
 		state, flight, why = d.gone(now), "", d.last()
 	case rank == rankUnconfirmed:
 		tone = st.Red
@@ -102,6 +102,8 @@ func (f *Fleet) row(d *Drone, now time.Time, o Look) string {
 // gone says since when a drone is not there.
 func (d *Drone) gone(now time.Time) string {
 	switch {
+	case d.Offline() && d.linkAt.IsZero():
+		return "OFFLINE"
 	case d.Offline():
 		return fmt.Sprintf("%-11s %s", "OFFLINE", words.Short(now.Sub(d.linkAt)))
 	case d.heard.IsZero():
@@ -158,8 +160,16 @@ func whyText(s *telemetry.Status, age time.Duration) string {
 	if !hasCause(s, "lock") && s.Lock.Verdict != "FREE" {
 		parts = append(parts, lockWhy(s, age))
 	}
-	if !s.Config.Valid && !hasCause(s, "config") {
+	if len(parts) == 0 {
+		parts = append(parts, stateWhy(s.State)...)
+	}
+	switch {
+	case !s.Config.Valid && !hasCause(s, "config"):
 		parts = append(parts, "file invalid")
+	case s.Config.Valid && s.Config.Pending:
+		parts = append(parts, "file changed, waits for disarm")
+	case s.Config.Valid && s.Config.Drift:
+		parts = append(parts, "file changed by hand")
 	}
 	if s.Patch.State != "" && s.Patch.State != "IDLE" && s.Patch.State != "COMMITTED" {
 		parts = append(parts, "patch "+words.Clean(s.Patch.State, 12))
@@ -168,6 +178,19 @@ func whyText(s *telemetry.Status, age time.Duration) string {
 		parts = append(parts, "unknown: "+words.Clean(strings.Join(s.Faults, " "), 80))
 	}
 	return strings.Join(parts, "; ")
+}
+
+// stateWhy says why a drone without a cause is not simply flying on.
+func stateWhy(state string) []string {
+	switch state {
+	case "OVERRIDDEN":
+		return []string{"pilot or failsafe flies"}
+	case "RESUMING":
+		return []string{"cause gone, goes on"}
+	case "PAUSING", "UNCONFIRMED", "PAUSED":
+		return []string{"cause gone, waits a little"}
+	}
+	return nil
 }
 
 // lockWhy says the lock with its holder and for how long he has it.

@@ -36,18 +36,19 @@ func (t teller) waived(c telemetry.Cause) bool {
 func (t teller) why() []string {
 	var lines []string
 	for _, c := range t.st.Causes {
-		s := fmt.Sprintf("%s: %s, for %s.", Clean(c.Name, 20), causeShort(c.Name), Span(t.ago(c.SinceMS)))
+		s := fmt.Sprintf("%s for %s", Clean(c.Name, 20), Span(t.ago(c.SinceMS)))
+		switch {
+		case t.waived(c):
+			s += fmt.Sprintf("; its hold time is used up (%s): the drone holds for it no more", heldText(c.HeldMS))
+		case t.st.State == "NOMINAL":
+			s += "; the drone does not hold for it: safe_pause.on leaves it out"
+		case c.HeldMS > 0:
+			s += fmt.Sprintf("; has held the drone for %s of this flight", heldText(c.HeldMS))
+		}
+		lines = append(lines, s+".")
 		if c.Text != "" {
-			s += " " + sentence(Clean(c.Text, 400))
+			lines = append(lines, sentence(Clean(c.Text, 400)))
 		}
-		if t.waived(c) {
-			s += fmt.Sprintf(" Its hold time is used up (%s): the drone no longer holds for it.", heldText(c.HeldMS))
-		} else if t.st.State == "NOMINAL" {
-			s += " The drone does not hold for it: safe_pause.on leaves it out."
-		} else if c.HeldMS > 0 {
-			s += fmt.Sprintf(" Has held the drone for %s of this flight.", heldText(c.HeldMS))
-		}
-		lines = append(lines, s)
 	}
 	if len(lines) > 0 {
 		return lines

@@ -2,6 +2,7 @@ package words
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aim-control/aimlock/agent/telemetry"
@@ -17,17 +18,23 @@ func (t teller) lock() []string {
 func Lock(l telemetry.Lock, upMS, wallMS int64, at Place) []string {
 	s := verdict(l.Verdict)
 	if l.Hot {
-		s += " HOT: a cause to pause."
+		s = strings.Replace(s, ":", " (HOT):", 1)
 	}
 	lines := []string{s}
-	if who := holder(l); who != "" && l.Verdict != "FREE" {
+	who := holder(l)
+	if who == "" || l.Verdict == "FREE" {
+		return lines
+	}
+	taken := "Taken by " + who
+	if l.Verdict == "BOOT" {
+		taken += " before the last reboot."
+	} else {
 		ago := time.Duration(upMS-l.SinceMS) * time.Millisecond
-		s := "Taken by " + who
-		if l.Verdict == "BOOT" {
-			return append(lines, s+" before the last reboot."+reason(l))
-		}
-		s += sinceOrFor(ago, wallMS, at) + "."
-		lines = append(lines, s+until(l, upMS)+reason(l))
+		taken += sinceOrFor(ago, wallMS, at) + "." + until(l, upMS)
+	}
+	lines = append(lines, taken)
+	if r := Clean(l.Reason, 120); r != "" {
+		lines = append(lines, "It says: “"+r+"”.")
 	}
 	return lines
 }
@@ -49,7 +56,7 @@ func verdict(v string) string {
 	case "UNKNOWN", "":
 		return "UNKNOWN: somebody holds it and has not written down who."
 	}
-	return Clean(v, 20) + "."
+	return Clean(v, 20) + ": a verdict that this aimctl does not know."
 }
 
 // holder says who: "fleet-updater (pid 4312, orchestrator)".
@@ -79,13 +86,6 @@ func until(l telemetry.Lock, upMS int64) string {
 	return fmt.Sprintf(" Its time is up in %s.", Span(left))
 }
 
-func reason(l telemetry.Lock) string {
-	if r := Clean(l.Reason, 120); r != "" {
-		return " It says: “" + r + "”."
-	}
-	return ""
-}
-
 // lockTodo says how a lock gets free.
 func lockTodo(l telemetry.Lock) []string {
 	switch l.Verdict {
@@ -93,12 +93,12 @@ func lockTodo(l telemetry.Lock) []string {
 		return []string{
 			fmt.Sprintf("Find out why %s still holds the lock:", orSomebody(l)),
 			fmt.Sprintf("\tps -fp %d", l.PID),
-			"If it hangs, end it. The lock is then free at once, and the hold ends by itself:",
+			"If it hangs, end it; the lock is then free:",
 			fmt.Sprintf("\tkill %d", l.PID),
 		}
 	case "ORPHAN", "UNKNOWN":
 		return []string{
-			"See which process has the lock open, and end it. The hold then ends by itself:",
+			"See which process has the lock open, and end it:",
 			"\taimctl lock status",
 		}
 	case "DEAD", "BOOT":

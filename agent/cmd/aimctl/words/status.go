@@ -129,11 +129,11 @@ func (t teller) state() string {
 	if c := t.since(t.st.SinceMS); c != "" {
 		s += "," + c
 	}
-	if t.st.Requested && t.grounded() {
-		return s + ". The agent asks the flight controller not to arm."
-	}
-	if t.st.Requested {
-		return s + ". The agent asks the flight controller to hold."
+	switch {
+	case t.st.Requested && t.grounded():
+		return s + ". The agent asks not to arm."
+	case t.st.Requested:
+		return s + ". The agent asks to hold."
 	}
 	return s + ". The agent asks for nothing."
 }
@@ -148,7 +148,7 @@ func (t teller) flight() string {
 	case "armed":
 		return "ARMED. Keep clear of the propellers."
 	case "holding":
-		return "ARMED, holding its position (the flight controller confirms it). Keep clear."
+		return "ARMED, holding (the flight controller confirms it). Keep clear."
 	}
 	return "Not known: treat the drone as ARMED."
 }
@@ -158,7 +158,7 @@ func (t teller) leds() string {
 	if err != nil {
 		return "Pattern " + Clean(t.st.LED, 20) + ", which this aimctl does not know."
 	}
-	return fmt.Sprintf("%s = %s", p.Looks(), p.Means())
+	return fmt.Sprintf("%s: %s", p, p.Looks())
 }
 
 func (t teller) config() []string {
