@@ -10,6 +10,7 @@ import (
 	"periph.io/x/conn/v3/gpio"
 
 	"github.com/aim-control/aimlock/board"
+	"github.com/aim-control/aimlock/hal/sim/internal/edges"
 )
 
 // Input is an opened input line. It remembers one edge until it is waited for.
@@ -17,16 +18,13 @@ type Input struct {
 	w        *World
 	l        *line
 	debounce int64
-	edges    chan struct{} // holds the remembered edge
+	edges    *edges.Queue
 
 	// Guarded by the world's mu.
 	edge     gpio.Edge
 	level    bool // after debouncing
 	settleAt int64
-	halted   chan struct{} // closed: halted
-	isHalted bool
 	closed   bool
-	timer    *time.Timer // idle, for the next wait
 }
 
 // Input opens an input line with edges both ways. Any number may be open; each
@@ -41,7 +39,7 @@ func (w *World) Input(l board.Line) (gpio.PinIn, error) {
 	}
 	p := &Input{
 		w: w, l: ln, debounce: int64(l.Debounce), edge: gpio.BothEdges, level: ln.level,
-		edges: make(chan struct{}, 1), halted: make(chan struct{}), settleAt: never,
+		edges: edges.New(), settleAt: never,
 	}
 	ln.pins = append(ln.pins, p)
 	return p, nil
@@ -72,10 +70,7 @@ func (p *Input) change(high bool) {
 	}
 	p.level = high
 	if p.edge == gpio.BothEdges || p.edge == gpio.RisingEdge && high || p.edge == gpio.FallingEdge && !high {
-		select {
-		case p.edges <- struct{}{}:
-		default:
-		}
+		p.edges.Notify()
 	}
 }
 
@@ -89,13 +84,7 @@ func (p *Input) In(_ gpio.Pull, edge gpio.Edge) error {
 		return p.errorf(os.ErrClosed)
 	}
 	p.edge = edge
-	select {
-	case <-p.edges:
-	default:
-	}
-	if p.isHalted {
-		p.isHalted, p.halted = false, make(chan struct{})
-	}
+	p.edges.Renew()
 	return nil
 }
 
@@ -124,60 +113,13 @@ func (p *Input) Read() gpio.Level {
 func (p *Input) WaitForEdge(timeout time.Duration) bool {
 	p.w.mu.Lock()
 	p.w.advance()
-	halted, timer := p.halted, p.timer
-	p.timer = nil
 	p.w.mu.Unlock()
-	var over <-chan time.Time
-	if timeout >= 0 {
-		if timer == nil {
-			timer = time.NewTimer(timeout)
-		} else {
-			timer.Reset(timeout)
-		}
-		over = timer.C
-	}
-	edge := p.wait(over, halted, timeout)
-	if timer != nil {
-		timer.Stop()
-		p.w.mu.Lock()
-		p.timer = timer
-		p.w.mu.Unlock()
-	}
-	return edge
-}
-
-func (p *Input) wait(over <-chan time.Time, halted <-chan struct{}, timeout time.Duration) bool {
-	select {
-	case <-halted:
-		return false
-	default:
-	}
-	select {
-	case <-p.edges:
-		return true
-	default:
-		if timeout == 0 {
-			return false
-		}
-	}
-	select {
-	case <-halted:
-		return false
-	case <-p.edges:
-		return true
-	case <-over:
-		return false
-	}
+	return p.edges.Wait(timeout)
 }
 
 // Halt frees a waiting goroutine; waits return false until In.
 func (p *Input) Halt() error {
-	p.w.mu.Lock()
-	defer p.w.mu.Unlock()
-	if !p.isHalted {
-		p.isHalted = true
-		close(p.halted)
-	}
+	p.edges.Halt()
 	return nil
 }
 
