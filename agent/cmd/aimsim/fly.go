@@ -133,8 +133,12 @@ func (x *flight) awaitDrones(ctx context.Context) error {
 	for {
 		missing := ""
 		for _, d := range x.fleet.Drones {
-			if d.Status() == nil {
-				missing = d.Name
+			if d.Status() != nil {
+				continue
+			}
+			missing = d.Name
+			if d.Starts() > 3 {
+				return fmt.Errorf("the agent of %s ends again and again; see %s", d.Name, d.Folder.Log())
 			}
 		}
 		if missing == "" {

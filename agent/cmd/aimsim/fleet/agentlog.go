@@ -49,19 +49,26 @@ func (l *agentLog) line(raw []byte) {
 // logForm is how the agent begins a line: a time of day and the level.
 var logForm = regexp.MustCompile(`^[0-9:.]{12} (DEBUG|INFO|WARN|ERROR) (.*)$`)
 
-// parse takes level and text out of a line. Anything else, a stack trace for
-// instance, is an error as it is.
+// lastWords begin what a program says when it cannot go on; what follows is
+// for agent.log alone.
+var lastWords = regexp.MustCompile(`^(panic|fatal error|aimsim): `)
+
+// parse takes level and text out of a line. Anything else is detail, a stack
+// trace for instance.
 func parse(line string) (level, text string) {
 	if m := logForm.FindStringSubmatch(line); m != nil {
 		return m[1], m[2]
 	}
-	return "ERROR", line
+	if lastWords.MatchString(line) {
+		return "ERROR", line
+	}
+	return "DEBUG", line
 }
 
 // printable keeps a hostile line from steering the terminal.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\t' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
 			return ' '
 		}
 		return r

@@ -14,7 +14,8 @@ func TestParseLog(t *testing.T) {
 		{`08:47:12.345 INFO up`, "INFO", `up`},
 		{`panic: nil`, "ERROR", "panic: nil"},
 		{"08:47:12.345 WARN \x1b[31mred\u009b\xff", "WARN", " [31mred \uFFFD"},
-		{``, "ERROR", ""},
+		{`	/src/agent/loop.go:110 +0x85`, "DEBUG", " /src/agent/loop.go:110 +0x85"},
+		{``, "DEBUG", ""},
 	}
 	for _, tt := range tests {
 		if level, text := parse(printable(tt.raw)); level != tt.level || text != tt.text {
@@ -43,7 +44,7 @@ func TestLogLines(t *testing.T) {
 		fmt.Fprint(l, strings.Repeat("x", maxLogLine/2))
 	}
 	fmt.Fprint(l, "\nend\n")
-	if len(got) != 4 || got[1] != "ERROR two" || len(got[2]) > maxLogLine+10 || got[3] != "ERROR end" {
+	if len(got) != 4 || got[1] != "DEBUG two" || len(got[2]) > maxLogLine+10 || got[3] != "DEBUG end" {
 		t.Fatalf("%d lines: %.60q", len(got), got)
 	}
 	data, _ := os.ReadFile(f.Log())

@@ -82,6 +82,13 @@ func (d *Drone) PID() int {
 	return d.pid
 }
 
+// Starts is how often the agent was started.
+func (d *Drone) Starts() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.starts
+}
+
 // say adds a note about this drone.
 func (d *Drone) say(kind NoteKind, text string) {
 	d.fleet.note(Note{Drone: d.Name, Kind: kind, Text: text})

@@ -5,6 +5,7 @@ package show
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -35,16 +36,30 @@ type Line struct {
 	Alike  int // other drones said the same, but for numbers
 }
 
-// label names drones briefly: a run of numbers as one range.
-func label(names []string, fleet int) string {
+// label names drones of a fleet briefly.
+func label(names, fleet []string) string {
+	var others []string
+	for _, name := range fleet {
+		if !slices.Contains(names, name) {
+			others = append(others, name)
+		}
+	}
 	switch {
-	case len(names) == 0:
-		return ""
 	case len(names) == 1:
 		return names[0]
-	case len(names) == fleet:
-		return "all " + strconv.Itoa(fleet) + " drones"
+	case len(names) > 0 && len(others) == 0:
+		return "all " + strconv.Itoa(len(names)) + " drones"
+	case len(names) > len(fleet)/2 && len(others) > 0 && len(others) <= 3:
+		text := ranges(others)
+		stem, _ := split(others[0])
+		return "all but " + strings.TrimPrefix(text, stem)
 	}
+	return ranges(names)
+}
+
+// ranges joins names; a run of numbers becomes a range, and what names have in
+// common stands once.
+func ranges(names []string) string {
 	var parts []string
 	prefix := ""
 	for i := 0; i < len(names); {

@@ -22,7 +22,10 @@ func narrate(old, s *telemetry.Status) []said {
 		return nil // the process's end is told by who saw it
 	}
 	if old == nil {
-		text := fmt.Sprintf("the agent is up: %s, configuration %d, lock %s", s.State, s.Config.Version, s.Lock.Verdict)
+		text := fmt.Sprintf("the agent is up: %s, configuration %d", s.State, s.Config.Version)
+		if s.Lock.Verdict != "" {
+			text += ", lock " + s.Lock.Verdict
+		}
 		return append([]said{{Quiet, text}}, narrate(&telemetry.Status{State: s.State, Lock: s.Lock, LED: s.LED, Config: s.Config}, s)...)
 	}
 	var all []said

@@ -109,7 +109,7 @@ func (m *Live) log(room int) []string {
 
 func (m *Live) logLine(l Line) string {
 	at := faintStyle.Render(stamp(l.At))
-	who := faintStyle.Render(fit(label(l.Drones, m.tale.fleet), 14))
+	who := faintStyle.Render(fit(label(l.Drones, m.tale.names), 14))
 	text := l.Text
 	switch l.Tone {
 	case Chapter:

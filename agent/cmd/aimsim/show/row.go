@@ -54,7 +54,7 @@ func (r *row) take(at time.Time, s *telemetry.Status) {
 
 // event keeps what a drone says about its lock.
 func (r *row) event(e telemetry.Event) {
-	if strings.HasPrefix(e.Kind, "lock.") && len(r.locks) < 100 {
+	if strings.HasPrefix(e.Kind, "lock.") && e.Kind != "lock.held" && e.Kind != "lock.free" && len(r.locks) < 100 {
 		r.locks = append(r.locks, e)
 	}
 }

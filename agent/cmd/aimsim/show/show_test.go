@@ -20,19 +20,34 @@ import (
 
 func TestLabel(t *testing.T) {
 	t.Parallel()
+	fleet := strings.Fields("patrol-01 patrol-02 patrol-03 patrol-04 patrol-05 patrol-06 patrol-07 patrol-08 patrol-09 patrol-10 rover")
 	tests := []struct{ names, want string }{
 		{"", ""},
 		{"patrol-01", "patrol-01"},
 		{"patrol-01 patrol-02", "patrol-01..02"},
 		{"patrol-01 patrol-03", "patrol-01,03"},
 		{"patrol-01 patrol-02 patrol-04 patrol-06 patrol-07", "patrol-01..02,04,06..07"},
-		{"patrol-09 patrol-10", "patrol-09..10"},
-		{"rover scout-1 scout-2", "rover,scout-1..2"},
-		{"a-1 a-2 a-3 a-4 a-5 a-6 a-7 a-8", "all 8 drones"},
+		{"patrol-09 patrol-10 rover", "patrol-09..10,rover"},
+		{"patrol-01 patrol-02 patrol-04 patrol-06 patrol-07 patrol-08 patrol-09 patrol-10 rover", "all but 03,05"},
+		{strings.Join(fleet, " "), "all 11 drones"},
 	}
 	for _, tt := range tests {
-		if got := label(strings.Fields(tt.names), 8); got != tt.want {
+		if got := label(strings.Fields(tt.names), fleet); got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.names, got, tt.want)
+		}
+	}
+}
+
+func TestBrief(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ line, want string }{
+		{"no pairs", "no pairs"},
+		{`aim_lock_config.conf: HOT cause=lock holder="up (pid 1)" until="0s ago" proof="a \"b\"" do="end it"`, `aim_lock_config.conf: HOT cause=lock holder="up (pid 1)" → end it`},
+		{`reclaimed from up: pid 7 is gone holder=up proof="pid 7 is gone" when="before the network"`, `reclaimed from up: pid 7 is gone when="before the network"`},
+	}
+	for _, tt := range tests {
+		if got := brief(tt.line); got != tt.want {
+			t.Errorf("%s:\n got %s\nwant %s", tt.line, got, tt.want)
 		}
 	}
 }

@@ -39,22 +39,13 @@ func (t *Tale) Summary(r Result) string {
 	return b.String()
 }
 
-func (t *Tale) names() []string {
-	var all []string
-	for name := range t.rows {
-		all = append(all, name)
-	}
-	slices.Sort(all)
-	return all
-}
-
 func (t *Tale) stateTable(b *strings.Builder, now time.Time) {
 	fmt.Fprintf(b, "  %-11s", "drone")
 	for _, s := range states {
 		fmt.Fprintf(b, "%*s", len(s)+2, s)
 	}
 	fmt.Fprintf(b, "  %-16s %s\n", "causes", "LEDs")
-	for _, name := range t.names() {
+	for _, name := range t.names {
 		r := t.rows[name]
 		fmt.Fprintf(b, "  %-11s", name)
 		for _, s := range states {
@@ -86,9 +77,9 @@ func (r *row) causeWords() string {
 func (t *Tale) lockEvents(b *strings.Builder) {
 	var lines []Line
 	g := gather{out: func(l Line) { lines = append(lines, l) }}
-	for _, name := range t.names() {
+	for _, name := range t.names {
 		for _, e := range t.rows[name].locks {
-			g.add(Line{Drones: []string{name}, Text: e.Kind + ": " + e.Text + evidence(e.Evidence)})
+			g.add(Line{Drones: []string{name}, Text: e.Kind + ": " + e.Text + evidence(e)})
 		}
 	}
 	g.rest()
@@ -97,14 +88,14 @@ func (t *Tale) lockEvents(b *strings.Builder) {
 	}
 	b.WriteString("\nWhat the drones reported of their locks, with the evidence\n\n")
 	for _, l := range lines {
-		fmt.Fprintf(b, "  %-15s %s%s\n", label(l.Drones, t.fleet), l.Text, alike(l))
+		fmt.Fprintf(b, "  %-15s %s\n", label(l.Drones, t.names), wrap(l.Text+alike(l), 18))
 	}
 }
 
 func (t *Tale) ledLegend(b *strings.Builder) {
 	b.WriteString("\nWhat the LEDs said\n\n")
 	for _, p := range led.Patterns() {
-		for _, name := range t.names() {
+		for _, name := range t.names {
 			if slices.Contains(t.rows[name].leds, p.String()) {
 				fmt.Fprintf(b, "  %-11s %-47s %s\n", p, p.Looks(), p.Means())
 				break

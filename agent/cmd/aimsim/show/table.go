@@ -57,7 +57,7 @@ func (m *Live) table(now time.Time) []string {
 		}
 	}
 	lines := []string{faintStyle.Render(line)}
-	names := m.tale.names()
+	names := m.tale.names
 	most := max(1, m.height-14)
 	for n, name := range names {
 		if n == most && len(names) > most {

@@ -9,7 +9,6 @@ import (
 	"github.com/aim-control/aimlock/agent/cmd/aimsim/fleet"
 	"github.com/aim-control/aimlock/agent/cmd/aimsim/play"
 	"github.com/aim-control/aimlock/agent/cmd/aimsim/scenario"
-	"github.com/aim-control/aimlock/agent/telemetry"
 )
 
 // Tale takes in what happens and keeps it for whoever shows it. It is safe for
@@ -19,7 +18,7 @@ type Tale struct {
 	start  time.Time
 	begun  bool
 	ended  time.Time // zero: not yet
-	fleet  int
+	names  []string  // of the fleet
 	rows   map[string]*row
 	gather gather
 	lines  []Line // given out, newest last, at most keepLines
@@ -31,7 +30,7 @@ const keepLines = 2000
 
 // NewTale begins a tale about drones with these names.
 func NewTale(names []string) *Tale {
-	t := &Tale{start: time.Now(), fleet: len(names), rows: map[string]*row{}}
+	t := &Tale{start: time.Now(), names: names, rows: map[string]*row{}}
 	for _, name := range names {
 		t.rows[name] = newRow(time.Now())
 	}
@@ -114,9 +113,9 @@ func (t *Tale) event(n fleet.Note) {
 func (t *Tale) logged(n fleet.Note) {
 	switch n.Level {
 	case "ERROR":
-		t.say(n.At, n.Drone, Bad, "ERROR "+n.Text)
+		t.say(n.At, n.Drone, Bad, "ERROR "+brief(n.Text))
 	case "WARN":
-		t.say(n.At, n.Drone, Warning, "WARN "+n.Text)
+		t.say(n.At, n.Drone, Warning, "WARN "+brief(n.Text))
 	}
 }
 
@@ -135,11 +134,11 @@ func (t *Tale) Mark(m play.Mark) {
 		return
 	case scenario.Expect:
 		if m.Done && len(m.Failures) == 0 {
-			t.say(m.At, "", Passed, fmt.Sprintf("%s (after %s)", m.Step.Text, span(m.Took)))
+			t.say(m.At, "", Passed, fmt.Sprintf("%s (after %s)", spaced(m.Step.Text), span(m.Took)))
 		}
 	default:
 		if !m.Done {
-			t.say(m.At, "", Action, m.Step.Text)
+			t.say(m.At, "", Action, spaced(m.Step.Text))
 		}
 	}
 	for _, line := range strings.Split(m.Output, "\n") {
@@ -151,6 +150,9 @@ func (t *Tale) Mark(m play.Mark) {
 		t.say(m.At, "", Failed, f.String())
 	}
 }
+
+// spaced is a line of a scenario without the blanks that align it.
+func spaced(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 func (t *Tale) say(at time.Time, drone string, tone Tone, text string) {
 	l := Line{At: at.Sub(t.start), Tone: tone, Text: text}
@@ -173,17 +175,6 @@ func (t *Tale) News(from int, final bool) ([]Line, int) {
 	}
 	n := min(t.given-from, len(t.lines))
 	return append([]Line(nil), t.lines[len(t.lines)-n:]...), t.given
-}
-
-func evidence(all []telemetry.Evidence) string {
-	if len(all) == 0 {
-		return ""
-	}
-	var parts []string
-	for _, e := range all {
-		parts = append(parts, e.Key+"="+e.Value)
-	}
-	return " [" + strings.Join(parts, ", ") + "]"
 }
 
 func ms(n int64) time.Duration { return time.Duration(n) * time.Millisecond }

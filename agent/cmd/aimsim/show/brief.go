@@ -1,0 +1,62 @@
+package show
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/aim-control/aimlock/agent/telemetry"
+)
+
+// pair is one key=value at the end of a line of the log.
+var pair = regexp.MustCompile(` ([a-z_]+)=("(?:[^"\\]|\\.)*"|[^ "]*)`)
+
+// left out of the story: agent.log and the summary have it.
+var leftOut = []string{"proof", "until", "epoch", "old_epoch", "pid", "role", "sha256", "in_force", "from", "why", "part"}
+
+// brief shortens a line of the log for the story: what it says twice and what
+// proves it is left out.
+func brief(line string) string {
+	first := pair.FindStringIndex(line)
+	if first == nil {
+		return line
+	}
+	message, rest := line[:first[0]], line[first[0]:]
+	var b strings.Builder
+	b.WriteString(message)
+	for _, m := range pair.FindAllStringSubmatch(rest, -1) {
+		value := m[2]
+		if s, err := strconv.Unquote(value); err == nil {
+			value = s
+		}
+		if slices.Contains(leftOut, m[1]) || strings.Contains(message, value) {
+			continue
+		}
+		if m[1] == "do" {
+			b.WriteString(" → " + value)
+			continue
+		}
+		b.WriteString(m[0])
+	}
+	return b.String()
+}
+
+// shown of the evidence in the summary, in this order.
+var shown = []string{"holder", "reason", "since", "held", "for", "when", "proof"}
+
+// evidence is what proves an event, as far as its text does not say so.
+func evidence(e telemetry.Event) string {
+	var parts []string
+	for _, key := range shown {
+		for _, one := range e.Evidence {
+			if one.Key == key && !strings.Contains(e.Text, one.Value) {
+				parts = append(parts, key+" "+one.Value)
+			}
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " [" + strings.Join(parts, "; ") + "]"
+}
