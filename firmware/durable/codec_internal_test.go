@@ -36,11 +36,14 @@ func FuzzSegment(f *testing.F) {
 	f.Add(seg, uint64(4))
 	f.Add(append(bytes.Clone(seg), make([]byte, 100)...), uint64(5))
 	f.Add([]byte(segmentMagic), uint64(1))
+	for _, n := range []uint64{3, 5} { // out of order; a number used twice
+		f.Add(appendRecord(appendRecord([]byte(segmentMagic), record{n: 5, data: []byte("five")}), record{n: n, data: []byte("x")}), uint64(5))
+	}
 	f.Fuzz(func(t *testing.T, b []byte, first uint64) {
 		again := []byte(segmentMagic)
 		prev := uint64(0)
 		good := decodeSegment(b, first, func(r record) {
-			if prev == 0 && (r.n != first || len(r.data) == 0) || r.n < prev {
+			if prev == 0 && r.n != first || (len(r.data) == 0) != (r.n == prev) || r.n < prev {
 				t.Fatalf("entry %d after %d", r.n, prev)
 			}
 			prev = r.n

@@ -108,13 +108,13 @@ func (j *Journal) Append(data []byte) (n uint64, err error) {
 
 var errClosed = errors.New("is closed")
 
-// next is above every number ever used, even if the entries were lost.
+// next is one above the newest entry. No record says "settled" of a number
+// above its own, so that a new entry is never taken for a settled one.
 func (j *Journal) next() uint64 {
-	n := j.settled
-	if len(j.segs) > 0 {
-		n = max(n, j.newest().last)
+	if len(j.segs) == 0 {
+		return 1
 	}
-	return n + 1
+	return j.newest().last + 1
 }
 
 func (j *Journal) newest() *segment { return &j.segs[len(j.segs)-1] }

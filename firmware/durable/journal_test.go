@@ -147,3 +147,35 @@ func TestJournalRefusesBadUse(t *testing.T) {
 		t.Errorf("%v, want ErrDead", err)
 	}
 }
+
+// The torn tail and what is no segment are gone after opening; other files stay.
+func TestJournalCleansUp(t *testing.T) {
+	t.Parallel()
+	disk := faultfs.New()
+	j, err := durable.OpenJournal(disk, "/journal", tight)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Append(pattern(1, 500)); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	const name = "/journal/0000000000000001.jnl"
+	whole := disk.Files()[name]
+	disk.Put(name, append(whole, pattern('t', 700)...), 0o600)
+	disk.Put("/journal/0000000000000002.jnl", []byte("AIMJRNL1 torn"), 0o600)
+	disk.Put("/journal/0000000000000003.jnl", whole, 0o600) // another's content
+	disk.Put("/journal/note.txt", []byte("keep"), 0o600)
+	if j, err = durable.OpenJournal(disk, "/journal", tight); err != nil {
+		t.Fatal(err)
+	}
+	if got := numbers(t, j, 10); !slices.Equal(got, []uint64{1}) {
+		t.Errorf("pending %v", got)
+	}
+	files := disk.Files()
+	if string(files[name]) != string(whole) || len(files) != 3 || files["/journal/note.txt"] == nil {
+		t.Errorf("%d bytes in the segment, want %d; %d files, want 3", len(files[name]), len(whole), len(files))
+	}
+}

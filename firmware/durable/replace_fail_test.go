@@ -156,6 +156,33 @@ func TestReplaceReadsBack(t *testing.T) {
 	}
 }
 
+// squatter takes the name of the first temporary file before it is created.
+type squatter struct {
+	*faultfs.FS
+	taken string
+}
+
+func (s *squatter) Openat(dirfd int, path string, flags int, mode uint32) (int, error) {
+	if s.taken == "" && strings.HasSuffix(path, ".tmp") {
+		s.taken = "/etc/" + path
+		s.Put(s.taken, []byte("another's"), 0o600)
+	}
+	return s.FS.Openat(dirfd, path, flags, mode)
+}
+
+func TestReplaceLeavesAnothersTemporaryFile(t *testing.T) {
+	t.Parallel()
+	s := &squatter{FS: faultfs.New()}
+	s.Put(file, oldData, 0o640)
+	if err := durable.Replace(s, file, newData, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	files := s.Files()
+	if !bytes.Equal(files[file], newData) || string(files[s.taken]) != "another's" {
+		t.Errorf("%q has %q", s.taken, files[s.taken])
+	}
+}
+
 func TestRead(t *testing.T) {
 	t.Parallel()
 	disk := faultfs.New()

@@ -77,27 +77,38 @@ func (j *Journal) scan() error {
 		if err != nil {
 			return err
 		}
-		s := segment{first: first}
-		var newest record
-		s.size = decodeSegment(b, first, func(r record) {
-			s.last = r.n
-			j.settled = max(j.settled, r.settled)
-			j.lost.Store(max(j.lost.Load(), r.lost))
-			if len(r.data) > 0 {
-				newest = r
-			}
-		})
-		if s.size == 0 || len(j.segs) > 0 && first <= j.newest().last {
+		if !j.take(b, first) {
 			if err := j.sys.Unlinkat(j.dfd, name, 0); err != nil {
 				return fail("journal", j.dir, "remove "+name, err)
 			}
-			continue
 		}
-		j.last.Store(&Entry{N: newest.n, Data: append([]byte(nil), newest.data...)})
-		j.segs = append(j.segs, s)
 	}
 	j.written = j.settled
 	return nil
+}
+
+// take adds the segment b, unless it has no entry or does not come after the
+// others.
+func (j *Journal) take(b []byte, first uint64) bool {
+	if len(j.segs) > 0 && first <= j.newest().last {
+		return false
+	}
+	s := segment{first: first}
+	var newest record
+	s.size = decodeSegment(b, first, func(r record) {
+		s.last = r.n
+		j.settled = max(j.settled, r.settled)
+		j.lost.Store(max(j.lost.Load(), r.lost))
+		if len(r.data) > 0 {
+			newest = r
+		}
+	})
+	if s.size == 0 {
+		return false
+	}
+	j.last.Store(&Entry{N: newest.n, Data: append([]byte(nil), newest.data...)})
+	j.segs = append(j.segs, s)
+	return true
 }
 
 func segmentNumber(name string) (uint64, bool) {
