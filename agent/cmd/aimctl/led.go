@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -46,6 +47,9 @@ func (a *app) ledNow(cmd *cobra.Command) (now, note string) {
 		return "", "Which one a drone shows now: run this on the drone."
 	}
 	st, err := askStatus(cmd.Context(), id.Paths.Run)
+	if dead := (*noAgent)(nil); errors.As(err, &dead) && !dead.hangs {
+		return "", fmt.Sprintf("The agent of %s is not running: both should be off.", id.Drone)
+	}
 	if err != nil {
 		return "", fmt.Sprintf("What %s shows now is not known: %v", id.Drone, err)
 	}

@@ -182,10 +182,7 @@ func outcomeText(verb string, o outcome) string {
 	}
 	switch o.Outcome {
 	case "done":
-		if o.Reason != "" {
-			return "done" + because
-		}
-		return "done, " + done[verb]
+		return "done, " + done[verb] + because
 	case "refused":
 		return "REFUSED" + because
 	case outcomeOffline:

@@ -138,7 +138,7 @@ func Summary(st *telemetry.Status) string {
 		parts = append(parts, "patch "+words.Clean(st.Patch.State, 12))
 	}
 	if len(st.Faults) > 0 {
-		parts = append(parts, "unknown: "+words.Clean(strings.Join(st.Faults, " "), 80))
+		parts = append(parts, "fault: "+words.Clean(strings.Join(st.Faults, " "), 80))
 	}
 	return strings.Join(append(parts, "LEDs "+words.Clean(st.LED, 12)), "; ")
 }

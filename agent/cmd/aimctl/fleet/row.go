@@ -175,7 +175,7 @@ func whyText(s *telemetry.Status, age time.Duration) string {
 		parts = append(parts, "patch "+words.Clean(s.Patch.State, 12))
 	}
 	if len(s.Faults) > 0 {
-		parts = append(parts, "unknown: "+words.Clean(strings.Join(s.Faults, " "), 80))
+		parts = append(parts, "fault: "+words.Clean(strings.Join(s.Faults, " "), 80))
 	}
 	return strings.Join(parts, "; ")
 }

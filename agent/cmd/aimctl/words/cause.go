@@ -46,7 +46,7 @@ func (t teller) why() []string {
 			s += fmt.Sprintf("; has held the drone for %s of this flight", heldText(c.HeldMS))
 		}
 		lines = append(lines, s+".")
-		if c.Text != "" {
+		if c.Text != "" && t.adds(c) {
 			lines = append(lines, sentence(Clean(c.Text, 400)))
 		}
 	}
@@ -65,6 +65,18 @@ func (t teller) why() []string {
 		return []string{"The cause is gone. The flight controller has not left the hold yet."}
 	}
 	return nil
+}
+
+// adds tells whether the agent's words on a cause say more than other rows do:
+// temperatures, and who has a lock open that no record explains.
+func (t teller) adds(c telemetry.Cause) bool {
+	switch c.Name {
+	case "lock":
+		return t.st.Lock.Verdict == "ORPHAN" || t.st.Lock.Verdict == "UNKNOWN"
+	case "config", "command", "applying":
+		return false
+	}
+	return true
 }
 
 func heldText(ms int64) string { return Span(time.Duration(ms) * time.Millisecond) }
@@ -96,7 +108,7 @@ func (t teller) todo() []string {
 		return lines
 	}
 	if len(t.st.Faults) > 0 {
-		return []string{"Check the cable and the power of what gives no data. Until then no patch is applied."}
+		return []string{"See to what is listed under Faults (cable, power). Until then no patch is applied."}
 	}
 	return []string{"Nothing."}
 }
@@ -148,24 +160,4 @@ func (t teller) todoCause(cause string) []string {
 		return []string{"Wait; do not cut the power."}
 	}
 	return nil
-}
-
-// faults says what is not known.
-func (t teller) faults() []string {
-	var lines []string
-	for _, f := range t.st.Faults {
-		f = Clean(f, 40)
-		switch f {
-		case "fc":
-			f = "fc: no heartbeat from the flight controller"
-		case "lock":
-			f = "lock: the agent cannot read the lock files"
-		case "companion":
-			f = "companion: no temperature of the companion computer"
-		default:
-			f += ": gives no usable reading"
-		}
-		lines = append(lines, f)
-	}
-	return lines
 }

@@ -30,7 +30,10 @@ func Lock(l telemetry.Lock, upMS, wallMS int64, at Place) []string {
 		taken += " before the last reboot."
 	} else {
 		ago := time.Duration(upMS-l.SinceMS) * time.Millisecond
-		taken += sinceOrFor(ago, wallMS, at) + "." + until(l, upMS)
+		taken += sinceOrFor(ago, wallMS, at) + "."
+		if l.Verdict == "HELD" || l.Verdict == "OVERDUE" {
+			taken += until(l, upMS)
+		}
 	}
 	lines = append(lines, taken)
 	if r := Clean(l.Reason, 120); r != "" {
@@ -52,8 +55,10 @@ func verdict(v string) string {
 	case "BOOT":
 		return "BOOT: left over from before the reboot; it is reclaimed at once."
 	case "ORPHAN":
-		return "ORPHAN: its holder is dead, but another process still has it open."
-	case "UNKNOWN", "":
+		return "ORPHAN: its holder is dead, yet a process still has it open."
+	case "":
+		return "Not looked at yet."
+	case "UNKNOWN":
 		return "UNKNOWN: somebody holds it and has not written down who."
 	}
 	return Clean(v, 20) + ": a verdict that this aimctl does not know."

@@ -34,7 +34,7 @@ func Status(st *telemetry.Status, at Place) Report {
 	r.Add("LEDs", t.leds())
 	r.Add("Config", t.config()...)
 	r.Add("Patch", t.patch()...)
-	r.Add("No data", t.faults()...)
+	r.Add("Faults", t.faults()...)
 	r.Add("Network", t.network())
 	return r
 }

@@ -63,6 +63,7 @@ var cases = map[string]func(*telemetry.Status){
 		overdue(s)
 		holding(s)
 		s.Lock.Verdict = "ORPHAN"
+		s.Causes[0].Text = "fleet-updater (pid 4312, orchestrator) is dead, but sh (pid 4400) has it open. End it."
 	},
 	"unknown-holder": func(s *telemetry.Status) {
 		overdue(s)
@@ -101,7 +102,7 @@ var cases = map[string]func(*telemetry.Status){
 	"cooling": holding,
 	"command": func(s *telemetry.Status) {
 		holding(s)
-		s.Causes = []telemetry.Cause{{Name: "command", SinceMS: 3_550_000, HeldMS: 44_000}}
+		s.Causes = []telemetry.Cause{{Name: "command", SinceMS: 3_550_000, HeldMS: 44_000, Text: "commanded by the operator"}}
 	},
 	"invalid": func(s *telemetry.Status) {
 		holding(s)
@@ -115,9 +116,10 @@ var cases = map[string]func(*telemetry.Status){
 		s.Patch = telemetry.Patch{State: "APPLYING", ID: "p-42"}
 	},
 	"fc-lost": func(s *telemetry.Status) {
-		s.FC, s.Flight, s.Faults, s.LED = "lost", "unknown", []string{"fc", "motor2", "companion"}, "lost"
+		s.FC, s.Flight, s.Faults, s.LED = "lost", "unknown", []string{"fc", "motor2", "companion", "request-line", "odd"}, "lost"
 	},
-	"sensor": func(s *telemetry.Status) { s.Faults, s.LED = []string{"motor2"}, "lost" },
+	"sensor":     func(s *telemetry.Status) { s.Faults, s.LED = []string{"motor2"}, "lost" },
+	"not-looked": func(s *telemetry.Status) { s.Lock = telemetry.Lock{} },
 	"no-clock": func(s *telemetry.Status) {
 		overdue(s)
 		holding(s)
