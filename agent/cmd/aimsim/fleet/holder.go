@@ -82,7 +82,7 @@ func (d *Drone) DropLock() error {
 	if p == nil {
 		return d.failf("%w", errNoHolder)
 	}
+	d.say(NoteProcess, fmt.Sprintf("SIGKILL to the process that keeps the lock (pid %d)", p.pid))
 	p.kill()
-	d.say(NoteProcess, fmt.Sprintf("the lock's holder (pid %d) is dead", p.pid))
 	return nil
 }

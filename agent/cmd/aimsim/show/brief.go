@@ -30,7 +30,7 @@ func brief(line string) string {
 		if s, err := strconv.Unquote(value); err == nil {
 			value = s
 		}
-		if slices.Contains(leftOut, m[1]) || strings.Contains(message, value) {
+		if slices.Contains(leftOut, m[1]) || says(message, value) {
 			continue
 		}
 		if m[1] == "do" {
@@ -42,6 +42,26 @@ func brief(line string) string {
 	return b.String()
 }
 
+// says reports whether a text has a value in it, not just as a part of a word.
+func says(text, value string) bool {
+	for from := 0; value != ""; {
+		i := strings.Index(text[from:], value)
+		if i < 0 {
+			return false
+		}
+		begin, end := from+i, from+i+len(value)
+		if (begin == 0 || !inWord(text[begin-1])) && (end == len(text) || !inWord(text[end])) {
+			return true
+		}
+		from = begin + 1
+	}
+	return true
+}
+
+func inWord(c byte) bool {
+	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}
+
 // shown of the evidence in the summary, in this order.
 var shown = []string{"holder", "reason", "since", "held", "for", "when", "proof"}
 
@@ -50,7 +70,7 @@ func evidence(e telemetry.Event) string {
 	var parts []string
 	for _, key := range shown {
 		for _, one := range e.Evidence {
-			if one.Key == key && !strings.Contains(e.Text, one.Value) {
+			if one.Key == key && !says(e.Text, one.Value) {
 				parts = append(parts, key+" "+one.Value)
 			}
 		}
