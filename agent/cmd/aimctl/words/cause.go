@@ -92,6 +92,9 @@ func sentence(s string) string {
 // todo says what to do now, most urgent first.
 func (t teller) todo() []string {
 	lines := t.todoState()
+	if slices.Contains(t.st.Faults, "request-line") {
+		lines = append(lines, "The agent cannot stop this drone: whoever must stop it takes over by radio (pilot's switch).")
+	}
 	for _, c := range t.st.Causes {
 		lines = append(lines, t.todoCause(c.Name)...)
 	}
