@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -115,9 +116,20 @@ func resume(data []byte, from int) int {
 const maxShown = 40
 
 // show quotes a piece of the file for an error.
-func show(s string) string { return strconv.Quote(shorten(s)) }
+func show(s string) string { return strconv.Quote(cut(s)) }
 
+// shorten writes a piece of the file for an error without quotes. Errors go to
+// terminals and logs, so what does not print does not pass.
 func shorten(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return utf8.RuneError
+		}
+		return r
+	}, cut(s))
+}
+
+func cut(s string) string {
 	n := 0
 	for i := range s {
 		if n++; n > maxShown {

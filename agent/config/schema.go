@@ -28,7 +28,8 @@ type fault struct {
 // schema is a file's keys; tables that no key lies in are foreign.
 type schema struct {
 	fields  []field
-	foreign bool // unknown tables at the top pass through
+	foreign bool     // unknown tables at the top pass through
+	tables  []string // ours at the top; read fills them in
 }
 
 // noun returns the type with its article, as in "not a string".
@@ -50,6 +51,11 @@ type reader struct {
 }
 
 func read(d *document, s schema) *reader {
+	for _, name := range s.members("") {
+		if s.has(name) {
+			s.tables = append(s.tables, name)
+		}
+	}
 	r := &reader{document: d, schema: s, seen: make(map[string]*node)}
 	r.table("", d.root)
 	for _, f := range s.fields {
@@ -79,7 +85,9 @@ func (s schema) field(key string) *field {
 
 // has tells whether some key lies in the table.
 func (s schema) has(table string) bool {
-	return slices.ContainsFunc(s.fields, func(f field) bool { return strings.HasPrefix(f.Key, table+".") })
+	return slices.ContainsFunc(s.fields, func(f field) bool {
+		return len(f.Key) > len(table) && f.Key[len(table)] == '.' && f.Key[:len(table)] == table
+	})
 }
 
 // table checks the members of a table of ours.

@@ -57,21 +57,20 @@ func (s schema) members(path string) []string {
 // with it, without a word. Short names must differ in case or hyphens alone:
 // [clock] is not [lock].
 func (s schema) near(name string) string {
-	for _, table := range s.members("") {
-		if !s.has(table) || table == name {
-			continue
-		}
-		if plain(name) == plain(table) || len(table) >= 6 && distance(plain(name), plain(table)) == 1 {
+	name = plain(name)
+	for _, table := range s.tables {
+		p := plain(table)
+		if name == p || len(table) >= 6 && max(len(name), len(p))-min(len(name), len(p)) <= 1 && distance(name, p) == 1 {
 			return table
 		}
 	}
 	return ""
 }
 
+var separators = strings.NewReplacer("-", "", "_", "")
+
 // plain takes case, hyphens and underscores out of a name.
-func plain(s string) string {
-	return strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(s))
-}
+func plain(s string) string { return separators.Replace(strings.ToLower(s)) }
 
 // nearest returns the word that got is most likely a misspelling of, or "".
 func nearest(got string, words []string) string {
