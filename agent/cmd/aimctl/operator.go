@@ -175,7 +175,7 @@ func (o *operator) envelope(t *target, boot string) ([]byte, error) {
 
 // outcomeText says an outcome in words.
 func outcomeText(verb string, o outcome) string {
-	done := map[string]string{"pause": "holds", "resume": "the hold is ended", "report": "has reported"}
+	done := map[string]string{"pause": "is asked to hold", "resume": "its commanded hold is over", "report": "has reported"}
 	because := ""
 	if o.Reason != "" {
 		because = ": " + o.Reason

@@ -152,6 +152,7 @@ func TestView(t *testing.T) {
 	}
 	f.Apply(a.will("patrol-06", 1, "b1"))
 	f.Apply(a.event("patrol-02", 1, "b1"))
+	f.Apply(a.msg("patrol-02", telemetry.LeafEvent, &telemetry.Event{Schema: 1, Boot: "b1", N: 2, Kind: "state.paused", Level: "info"}, false))
 	f.Tick(start)
 	now := start.Add(2030 * time.Millisecond)
 	for _, o := range []Look{

@@ -150,7 +150,7 @@ func (f *Fleet) title(now time.Time, o Look) string {
 	return left + strings.Repeat(" ", gap) + st.Dim.Render("  "+now.In(o.Zone).Format("15:04:05"))
 }
 
-// foot is the lower part: the newest events, or the legend. It leaves room for
+// foot is the lower part: the newest warnings and errors, or the legend. It leaves room for
 // some drones.
 func (f *Fleet) foot(o Look) []string {
 	var lines []string
@@ -159,10 +159,13 @@ func (f *Fleet) foot(o Look) []string {
 			lines = append(lines, clip(fmt.Sprintf(" %-42s  %s", p.Looks(), p.Means()), o.Width))
 		}
 	} else {
-		n := min(len(f.Events), max(o.Height/3, 3))
-		for _, c := range f.Events[len(f.Events)-n:] {
-			lines = append(lines, f.eventLine(c, o))
+		// What is merely informative shows in the table itself.
+		for i := len(f.Events) - 1; i >= 0 && len(lines) < max(o.Height/3, 3); i-- {
+			if f.Events[i].Level != "info" {
+				lines = append(lines, f.eventLine(f.Events[i], o))
+			}
 		}
+		slices.Reverse(lines)
 	}
 	if most := max(o.Height-8, 0); len(lines) > most && o.Legend {
 		lines = lines[:most]
