@@ -43,7 +43,7 @@ func TestReplaceAfterAFailedCall(t *testing.T) {
 			t.Parallel()
 			failed := 0
 			for k := 1; ; k++ {
-				err, calls := replaceFailing(t, f, k)
+				calls, err := replaceFailing(t, f, k)
 				if err != nil {
 					failed++
 				}
@@ -58,7 +58,7 @@ func TestReplaceAfterAFailedCall(t *testing.T) {
 	}
 }
 
-func replaceFailing(t *testing.T, f fault, k int) (err error, calls int) {
+func replaceFailing(t *testing.T, f fault, k int) (calls int, err error) {
 	disk := faultfs.New()
 	disk.Put(file, oldData, 0o640)
 	bad := findings{}
@@ -81,7 +81,7 @@ func replaceFailing(t *testing.T, f fault, k int) (err error, calls int) {
 	if bad.total() > 0 {
 		t.Errorf("call %d (%v): %v", k, err, bad)
 	}
-	return err, calls
+	return calls, err
 }
 
 func judgeFailure(disk *faultfs.FS, bad findings, f fault, err error) {
