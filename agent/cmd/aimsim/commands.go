@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -61,21 +62,20 @@ func runCommand() *cobra.Command {
 With - the lines are read from standard input until its end. Without a file, or
 with --interactive, the fleet stays up and takes lines as they are typed.`,
 		RunE: func(c *cobra.Command, args []string) error {
+			follow := slices.Contains(args, "-")
+			if follow && (f.interactive || len(args) > 1) {
+				return errSyntax{errors.New("- stands alone: it takes the whole scenario from standard input")}
+			}
 			var steps []scenario.Step
-			follow := false
 			for _, name := range args {
-				if name == "-" {
-					follow = true
-					continue
+				if follow {
+					break
 				}
 				more, err := readScenario(name)
 				if err != nil {
 					return err
 				}
 				steps = append(steps, more...)
-			}
-			if follow && (f.interactive || len(args) > 1) {
-				return errSyntax{errors.New("- stands alone: it takes the whole scenario from standard input")}
 			}
 			f.interactive = f.interactive || len(args) == 0
 			return fly(c, f, title(args), steps, follow)

@@ -22,6 +22,9 @@ import (
 // every drone.
 const upWithin = 20 * time.Second
 
+// closeWithin bounds the end of a run after a signal.
+const closeWithin = 20 * time.Second
+
 // flight is one run of a fleet.
 type flight struct {
 	flags
@@ -55,6 +58,22 @@ func fly(c *cobra.Command, f flags, title string, steps []scenario.Step, follow 
 			return err
 		}
 	}
+	closed := make(chan struct{})
+	defer close(closed)
+	go func() {
+		select {
+		case <-closed:
+			return
+		case <-ctx.Done():
+		}
+		stop() // a second signal ends the program at once; the kernel then ends the children
+		select {
+		case <-closed:
+		case <-time.After(closeWithin):
+			fmt.Fprintf(c.ErrOrStderr(), "aimsim: does not end within %v; giving up\n", closeWithin)
+			os.Exit(exitFailed)
+		}
+	}()
 	failed, err := x.run(ctx, stop)
 	if x.temporary && !f.keep && (!failed || ctx.Err() != nil) && err == nil {
 		if rerr := os.RemoveAll(x.dir); rerr != nil {
@@ -89,6 +108,7 @@ func (x *flight) run(ctx context.Context, stop func()) (failed bool, err error) 
 	playErr := x.play(ctx)
 	x.tale.End()
 	result := x.result(playErr)
+	result.Width = x.width()
 	closeErr := x.fleet.Close()
 	endView()
 	view.Wait()

@@ -49,6 +49,13 @@ func command(args []string, in io.Reader, out, errs io.Writer) int {
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Args:          cobra.ArbitraryArgs, // else cobra tells an unknown command in its own way
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return errSyntax{fmt.Errorf("unknown command %q", args[0])}
+			}
+			return c.Help()
+		},
 	}
 	root.SetArgs(args)
 	root.SetIn(in)

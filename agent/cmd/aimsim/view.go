@@ -29,6 +29,16 @@ func (x *flight) live() bool {
 	return err == nil && w >= leastWidth && h >= leastHeight
 }
 
+// width of the terminal; 0 if there is none.
+func (x *flight) width() int {
+	if out, ok := x.cmd.OutOrStdout().(*os.File); ok {
+		if w, _, err := term.GetSize(int(out.Fd())); err == nil {
+			return w
+		}
+	}
+	return 0
+}
+
 // keyboard is standard input if a person types there.
 func (x *flight) keyboard() (*os.File, bool) {
 	in, ok := x.cmd.InOrStdin().(*os.File)

@@ -24,13 +24,15 @@ type Drone struct {
 	log    *agentLog
 	orders chan order
 
-	mu     sync.Mutex
-	pid    int // of the agent, 0: none
-	starts int // of the agent
+	holding sync.Mutex // while a process takes the lock, or is ended
+	holder  *process
+
+	mu     sync.Mutex // for moments; never while a note is given
+	pid    int        // of the agent, 0: none
+	starts int        // of the agent
 	boots  int
 	status *telemetry.Status // the last one served; nil: the agent does not answer
 	seen   seen              // by MQTT
-	holder *process
 }
 
 // Kill ends the agent with SIGKILL; it is started again after down, or after

@@ -29,8 +29,8 @@ var errNoHolder = errors.New("no process of this fleet keeps the lock")
 // Lock starts a process that takes the live file's lock and keeps it, without
 // renewing its lease, until it is killed. It returns when the lock is taken.
 func (d *Drone) Lock(l Leak) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.holding.Lock() // not d.mu: whoever draws a picture needs that meanwhile
+	defer d.holding.Unlock()
 	if d.holder != nil {
 		select {
 		case <-d.holder.ended:
@@ -75,10 +75,10 @@ func (d *Drone) Lock(l Leak) error {
 
 // DropLock ends the process that keeps the lock with SIGKILL.
 func (d *Drone) DropLock() error {
-	d.mu.Lock()
+	d.holding.Lock()
+	defer d.holding.Unlock()
 	p := d.holder
 	d.holder = nil
-	d.mu.Unlock()
 	if p == nil {
 		return d.failf("%w", errNoHolder)
 	}

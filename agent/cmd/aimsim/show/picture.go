@@ -50,9 +50,13 @@ func fitRight(s string, width int) string {
 // View draws the whole picture.
 func (m *Live) View() string {
 	now := time.Now()
+	worlds := map[string]World{} // before the tale is locked: the fleet has locks of its own
+	for _, name := range m.tale.names {
+		worlds[name] = m.look(name)
+	}
 	m.tale.mu.Lock()
 	head := m.head(now)
-	table := m.table(now)
+	table := m.table(worlds, now)
 	m.tale.mu.Unlock()
 	foot := m.foot()
 	room := m.height - len(head) - len(table) - len(foot)
@@ -79,8 +83,10 @@ func (m *Live) head(now time.Time) []string {
 	top := fit(left, m.width-10) + fitRight(boldStyle.Render(clock), 9)
 	lines := []string{top, ""}
 	title := m.tale.title
-	if title == "" {
+	if title == "" && !m.tale.begun {
 		title = "The drones start."
+	} else if title == "" {
+		title = "The fleet is up."
 	}
 	for i, l := range strings.Split(ansi.Wordwrap(title, max(20, m.width-6), ""), "\n") {
 		if i < 3 {
@@ -92,46 +98,70 @@ func (m *Live) head(now time.Time) []string {
 
 // log is the newest lines that fit.
 func (m *Live) log(room int) []string {
-	if room < 3 {
+	if room < 4 {
 		return nil
 	}
 	lines := []string{"", faintStyle.Render(" ── what happens " + strings.Repeat("─", max(0, m.width-18)))}
-	room -= len(lines)
-	begin := max(0, len(m.lines)-room)
-	for _, l := range m.lines[begin:] {
-		lines = append(lines, m.logLine(l))
+	room -= len(lines) + 1
+	var newest []string
+	for i := len(m.lines) - 1; i >= 0 && len(newest) < room; i-- {
+		newest = append(m.logLine(m.lines[i]), newest...)
 	}
-	for range room - (len(m.lines) - begin) {
+	lines = append(lines, newest[max(0, len(newest)-room):]...)
+	for range room - len(newest) {
 		lines = append(lines, "")
 	}
+	return append(lines, "")
+}
+
+// most lines that one line of the story is folded into; agent.log has the rest.
+const most = 3
+
+// logLine is one line of the story, folded if it is long.
+func (m *Live) logLine(l Line) []string {
+	at := " " + faintStyle.Render(stamp(l.At)) + "  "
+	mark, style, who := "", toneStyle(l.Tone), ""
+	switch l.Tone {
+	case Chapter:
+		mark = "▌ "
+	case Action:
+		mark = "▸ "
+	case Passed:
+		mark = paint(green, "✓ ")
+	case Failed:
+		mark = "✗ "
+	default:
+		who = faintStyle.Render(fit(label(l.Drones, m.tale.names), 14)) + " "
+	}
+	indent := ansi.StringWidth(at + who)
+	lines := strings.Split(ansi.Wordwrap(mark+l.Text+alike(l), max(20, m.width-indent-1), ""), "\n")
+	if len(lines) > most {
+		lines = lines[:most]
+		lines[most-1] += " …"
+	}
+	for i := range lines {
+		lines[i] = strings.Repeat(" ", indent) + style.Render(lines[i])
+	}
+	lines[0] = at + who + strings.TrimLeft(lines[0], " ")
 	return lines
 }
 
-func (m *Live) logLine(l Line) string {
-	at := faintStyle.Render(stamp(l.At))
-	who := faintStyle.Render(fit(label(l.Drones, m.tale.names), 14))
-	text := l.Text
-	switch l.Tone {
+func toneStyle(t Tone) lipgloss.Style {
+	switch t {
 	case Chapter:
-		return " " + at + "  " + boldStyle.Render("▌ "+text)
+		return boldStyle
 	case Action:
-		return " " + at + "  " + paint(cyan, "▸ "+text)
-	case Passed:
-		return " " + at + "  " + paint(green, "✓ ") + faintStyle.Render(text)
-	case Failed:
-		return " " + at + "  " + paint(red, "✗ "+text)
+		return lipgloss.NewStyle().Foreground(cyan)
 	case Good:
-		text = paint(green, text)
+		return lipgloss.NewStyle().Foreground(green)
 	case Warning:
-		text = paint(amber, text)
-	case Bad:
-		text = paint(red, text)
-	case Quiet:
-		text = faintStyle.Render(text)
-	default:
-		text = inkStyle.Render(text)
+		return lipgloss.NewStyle().Foreground(amber)
+	case Bad, Failed:
+		return lipgloss.NewStyle().Foreground(red)
+	case Quiet, Passed:
+		return faintStyle
 	}
-	return " " + at + "  " + who + " " + text + faintStyle.Render(alike(l))
+	return inkStyle
 }
 
 // foot is the prompt, if there is one, and where everything is.

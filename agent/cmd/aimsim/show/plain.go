@@ -52,14 +52,17 @@ func (t *Tale) format(l Line) string {
 	if who == "" {
 		return at + "    " + l.Text + "\n"
 	}
-	return fmt.Sprintf("%s    %-15s %s\n", at, who, wrap(l.Text+alike(l), 27))
+	return fmt.Sprintf("%s    %-15s %s\n", at, who, wrap(l.Text+alike(l), 27, 0))
 }
 
-// plainWidth is where lines that go on are folded; a pipe has no width.
+// plainWidth is where lines are folded if no width is known, as in a pipe.
 const plainWidth = 150
 
 // wrap folds a long text between words; what follows is indented.
-func wrap(text string, indent int) string {
-	folded := ansi.Wordwrap(text, plainWidth-indent, "")
+func wrap(text string, indent, width int) string {
+	if width <= 0 {
+		width = plainWidth
+	}
+	folded := ansi.Wordwrap(text, max(20, width-indent-1), "")
 	return strings.ReplaceAll(folded, "\n", "\n"+strings.Repeat(" ", indent))
 }

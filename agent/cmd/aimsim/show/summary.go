@@ -18,6 +18,7 @@ type Result struct {
 	Dir      string // the folder, if it stays
 	Gaps     int    // numbers of events that never came
 	Events   int
+	Width    int // to fold lines at; 0: none is known
 }
 
 // Summary tells the whole run in a table a drone, what became of the locks,
@@ -29,8 +30,8 @@ func (t *Tale) Summary(r Result) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Time in each state, seconds, over %s\n\n", span(now.Sub(t.start)))
 	t.stateTable(&b, now)
-	t.lockEvents(&b)
-	t.ledLegend(&b)
+	t.lockEvents(&b, r.Width)
+	t.ledLegend(&b, r.Width)
 	fmt.Fprintf(&b, "\nMQTT delivered %d events, %d missing.\n", r.Events, r.Gaps)
 	if r.Dir != "" {
 		fmt.Fprintf(&b, "Everything stays in %s\n", r.Dir)
@@ -39,25 +40,35 @@ func (t *Tale) Summary(r Result) string {
 	return b.String()
 }
 
+// stateTable leaves out states in which no drone was.
 func (t *Tale) stateTable(b *strings.Builder, now time.Time) {
-	fmt.Fprintf(b, "  %-11s", "drone")
+	var used []string
 	for _, s := range states {
+		if slices.ContainsFunc(t.names, func(name string) bool { return t.rows[name].in(s, now) >= leastTime }) {
+			used = append(used, s)
+		}
+	}
+	fmt.Fprintf(b, "  %-11s", "drone")
+	for _, s := range used {
 		fmt.Fprintf(b, "%*s", len(s)+2, s)
 	}
-	fmt.Fprintf(b, "  %-16s %s\n", "causes", "LEDs")
+	fmt.Fprintf(b, "  %-20s %s\n", "causes", "LEDs")
 	for _, name := range t.names {
 		r := t.rows[name]
 		fmt.Fprintf(b, "  %-11s", name)
-		for _, s := range states {
+		for _, s := range used {
 			cell := "–"
-			if d := r.in(s, now); d >= 50*time.Millisecond {
+			if d := r.in(s, now); d >= leastTime {
 				cell = fmt.Sprintf("%.1f", d.Seconds())
 			}
 			fmt.Fprintf(b, "%*s", len(s)+2, cell)
 		}
-		fmt.Fprintf(b, "  %-16s %s\n", r.causeWords(), strings.Join(r.leds, " "))
+		fmt.Fprintf(b, "  %-20s %s\n", r.causeWords(), strings.Join(r.leds, " "))
 	}
 }
+
+// leastTime in a state shows in the table.
+const leastTime = 50 * time.Millisecond
 
 func (r *row) causeWords() string {
 	if len(r.causes) == 0 {
@@ -74,7 +85,7 @@ func (r *row) causeWords() string {
 
 // lockEvents tells what the drones reported of their locks; what several
 // report alike stands once.
-func (t *Tale) lockEvents(b *strings.Builder) {
+func (t *Tale) lockEvents(b *strings.Builder, width int) {
 	var lines []Line
 	g := gather{out: func(l Line) { lines = append(lines, l) }}
 	for _, name := range t.names {
@@ -88,16 +99,21 @@ func (t *Tale) lockEvents(b *strings.Builder) {
 	}
 	b.WriteString("\nWhat the drones reported of their locks, with the evidence\n\n")
 	for _, l := range lines {
-		fmt.Fprintf(b, "  %-15s %s\n", label(l.Drones, t.names), wrap(l.Text+alike(l), 18))
+		fmt.Fprintf(b, "  %-15s %s\n", label(l.Drones, t.names), wrap(l.Text+alike(l), 18, width))
 	}
 }
 
-func (t *Tale) ledLegend(b *strings.Builder) {
-	b.WriteString("\nWhat the LEDs said\n\n")
+func (t *Tale) ledLegend(b *strings.Builder, width int) {
+	head := "\nWhat the LEDs said\n\n"
 	for _, p := range led.Patterns() {
 		for _, name := range t.names {
 			if slices.Contains(t.rows[name].leds, p.String()) {
-				fmt.Fprintf(b, "  %-11s %-47s %s\n", p, p.Looks(), p.Means())
+				line := fmt.Sprintf("%-11s %-47s %s", p, p.Looks(), p.Means())
+				if width > 0 && width < 125 {
+					line = fmt.Sprintf("%-11s %s: %s", p, p.Looks(), p.Means())
+				}
+				fmt.Fprintf(b, "%s  %s\n", head, wrap(line, 14, width))
+				head = ""
 				break
 			}
 		}

@@ -34,7 +34,7 @@ var columns = []column{
 }
 
 // table draws the drones that fit; the tale's lock is held.
-func (m *Live) table(now time.Time) []string {
+func (m *Live) table(worlds map[string]World, now time.Time) []string {
 	const nameWidth = 11
 	widths, left := make([]int, len(columns)), m.width-nameWidth-2
 	grow := 0
@@ -63,7 +63,7 @@ func (m *Live) table(now time.Time) []string {
 		if n == most && len(names) > most {
 			return append(lines, faintStyle.Render(fmt.Sprintf(" and %d more: make the window taller", len(names)-n)))
 		}
-		r, w := m.tale.rows[name], m.look(name)
+		r, w := m.tale.rows[name], worlds[name]
 		line := " " + inkStyle.Render(fit(name, nameWidth))
 		for i, c := range columns {
 			if widths[i] > 0 {
@@ -143,7 +143,7 @@ func cellWhy(_ *row, w World, _ time.Time) string {
 	var parts []string
 	for _, c := range s.Causes {
 		if c.Waived {
-			parts = append(parts, paint(amber, c.Name+" waived: hold time spent, flies on"))
+			parts = append(parts, paint(amber, c.Name+" waived: hold spent, flies on"))
 			continue
 		}
 		parts = append(parts, paint(red, briefly(c, s)))
@@ -164,9 +164,9 @@ func briefly(c telemetry.Cause, s *telemetry.Status) string {
 	}
 	switch s.Lock.Verdict {
 	case "OVERDUE":
-		return "lock: its lease has passed, its holder keeps it"
+		return "lock: lease over, not given back"
 	case "ORPHAN":
-		return "lock: its holder is dead, something keeps it"
+		return "lock: holder dead, still kept"
 	case "UNKNOWN":
 		return "lock: kept by nobody known"
 	}
