@@ -45,10 +45,10 @@ func TestBreakSaysWhatCanBreak(t *testing.T) {
 
 // flightLog flies with chaos for a while and writes down all that it sees.
 func flightLog(t *testing.T, seed uint64, d time.Duration) string {
-	var log bytes.Buffer
+	var log, edges bytes.Buffer // edges is the world's to write
 	synctest.Test(t, func(t *testing.T) {
 		w := New(simBoard(t), seed)
-		w.Observe(func(line string, high bool, at time.Duration) { fmt.Fprintln(&log, line, high, at) })
+		w.Observe(func(line string, high bool, at time.Duration) { fmt.Fprintln(&edges, line, high, at) })
 		go w.Run(t.Context())
 		bus, request := openBusOf(t, w), openOutput(t, w, board.PauseReq)
 		w.Chaos(2)
@@ -71,7 +71,7 @@ func flightLog(t *testing.T, seed uint64, d time.Duration) string {
 			t.Errorf("%d faults after chaos ended", n)
 		}
 	})
-	return log.String()
+	return log.String() + edges.String()
 }
 
 func TestDeterministicBySeed(t *testing.T) {
@@ -236,5 +236,17 @@ func checkWorld(t *testing.T, w *World) {
 	defer w.mu.Unlock()
 	if w.next() <= w.now {
 		t.Fatalf("an event of the past is still due: %+v", s)
+	}
+}
+
+func TestStreamsDiffer(t *testing.T) {
+	w := New(simBoard(t), 1)
+	seen := map[uint64]string{}
+	for _, purpose := range append(w.Targets(), "chaos", "motors") {
+		n := w.random(purpose).Uint64()
+		if other, ok := seen[n]; ok {
+			t.Errorf("%s and %s draw the same numbers", purpose, other)
+		}
+		seen[n] = purpose
 	}
 }

@@ -47,8 +47,8 @@ func TestTimeConstant(t *testing.T) {
 		if c := w.Snapshot().MotorC[1]; !near(c, 125-100/math.E, 0.001) {
 			t.Errorf("%.3f °C after one time constant, want %.3f", c, 125-100/math.E)
 		}
-		must(t, w.CoolMotor(2))
 		before := w.Snapshot().MotorC[1]
+		must(t, w.CoolMotor(2))
 		pass(2500 * time.Millisecond)
 		if c := w.Snapshot().MotorC[1]; !near(c, 25+(before-25)/math.E, 0.001) {
 			t.Errorf("%.3f °C one time constant after cooling began at %.3f", c, before)
