@@ -21,15 +21,7 @@ func live(version int) string { return fmt.Sprintf("version = %d\n", version+100
 // watching runs a watcher and returns what receives its next change.
 func watching(t *testing.T, w *watcher) func() Change {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	out, ended := make(chan Change), make(chan error, 1)
-	go func() { ended <- w.run(ctx, out) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; !errors.Is(err, context.Canceled) {
-			t.Errorf("run returned %v", err)
-		}
-	})
+	out := running(t, w)
 	return func() Change {
 		t.Helper()
 		select {
@@ -40,6 +32,21 @@ func watching(t *testing.T, w *watcher) func() Change {
 			return Change{}
 		}
 	}
+}
+
+// running runs a watcher until the test ends; the channel has room, so that a
+// change is seen even if a newer one follows before the test receives it.
+func running(t *testing.T, w *watcher) <-chan Change {
+	ctx, cancel := context.WithCancel(t.Context())
+	out, ended := make(chan Change, 16), make(chan error, 1)
+	go func() { ended <- w.run(ctx, out) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("run returned %v", err)
+		}
+	})
+	return out
 }
 
 // must fails the test on any error: for steps that are not its subject.
@@ -188,102 +195,3 @@ func TestWatchBroken(t *testing.T) {
 	}
 }
 
-// TestWatchStorm rewrites the file in place without a pause: no change that is
-// reported may be half of one, and the last state is reported in the end.
-func TestWatchStorm(t *testing.T) {
-	t.Parallel()
-	path := place(t)
-	next := watching(t, &watcher{path: path, events: inotify(path), look: look})
-	next()
-	for v := range 300 {
-		must(t, write(path, live(v)))
-	}
-	want, changes := Hash([]byte(live(299))), 0
-	for c := next(); c.Hash != want; c = next() {
-		if changes++; changes > 3 {
-			t.Fatalf("change %d of a burst: %q, %v", changes, c.Data, c.Err)
-		}
-	}
-}
-
-// TestWatchSame proves that only a changed digest is a change, and that a
-// change which events miss and a look cannot tell is read all the same.
-func TestWatchSame(t *testing.T) {
-	t.Parallel()
-	path := place(t)
-	w := &watcher{path: path, events: inotify(path), look: time.Hour}
-	defer w.events.close()
-	ctx := t.Context()
-	if first, again := w.read(ctx), w.read(ctx); !again.same(first) || again.Hash == "" {
-		t.Fatalf("%+v is no longer %+v", again, first)
-	}
-	must(t, write(path+".tmp", live(1)), os.Rename(path+".tmp", path))
-	if !w.differs() {
-		t.Error("another file in its place goes unseen")
-	}
-	if c := w.read(ctx); c.Hash != Hash([]byte(live(1))) {
-		t.Errorf("read: %+v", c)
-	}
-	if !w.differs() { // a second write within the clock's tick looks the same
-		t.Error("the reading after a change is not repeated")
-	}
-	w.read(ctx)
-	for i := range rereads {
-		if got := w.differs(); got != (i == rereads-1) {
-			t.Errorf("look %d at an unchanged file: differs is %v", i, got)
-		}
-	}
-}
-
-// TestEventsRecover takes inotify's watches away and gives them back.
-func TestEventsRecover(t *testing.T) {
-	t.Parallel()
-	path := place(t)
-	e := inotify(path)
-	defer e.close()
-	add := e.add
-	e.add = func(string) error { return unix.ENOSPC }
-	e.renew(path)
-	if !strings.Contains(e.why, "raise fs.inotify.max_user_watches") {
-		t.Fatalf("degraded: %q", e.why)
-	}
-	e.add = add
-	looks := 1
-	for ; !e.stale(); looks++ {
-		e.renew(path)
-	}
-	if e.renew(path); e.why != "" || looks != retries {
-		t.Errorf("after %d looks: %q", looks, e.why)
-	}
-	if e.stale() {
-		t.Error("fresh watches are stale")
-	}
-	raise(e.lost)
-	if e.renew(path); e.why != "" || e.stale() {
-		t.Errorf("after an overflow: %q", e.why)
-	}
-}
-
-// TestWatchSoon takes the best of a few edits, because the machine is shared.
-func TestWatchSoon(t *testing.T) {
-	t.Parallel()
-	path := place(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	out, ended := make(chan Change), make(chan error, 1)
-	go func() { ended <- Watch(ctx, path, Safety{}, out) }()
-	<-out
-	best := time.Hour
-	for v := 2; v < 12 && best > time.Second; v++ {
-		start := time.Now()
-		must(t, write(path, live(v)))
-		<-out
-		best = min(best, time.Since(start))
-	}
-	if best > time.Second {
-		t.Errorf("a change is noticed after %v, want 1s at most", best)
-	}
-	cancel()
-	if err := <-ended; !errors.Is(err, context.Canceled) {
-		t.Errorf("Watch returned %v", err)
-	}
-}
