@@ -194,4 +194,3 @@ func TestWatchBroken(t *testing.T) {
 		}
 	}
 }
-
