@@ -30,7 +30,7 @@ func TestFailedExpectation(t *testing.T) {
 		"✗ input:1: expect p1 state=PAUSED within 200ms: patrol-01: state is NOMINAL",
 		"✓ expect p1 state=NOMINAL",
 		"exit status 3: patrol-01",
-		"2 failed; 2 expectations were judged",
+		"2 failed; 3 expectations were judged",
 		"Everything stays in " + dir,
 	} {
 		if !strings.Contains(out, want) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -112,18 +113,25 @@ func (p *Player) Do(ctx context.Context, s scenario.Step) error {
 	}
 	p.fail(failures...)
 	p.mark(Mark{At: time.Now(), Step: s, Drones: names, Done: true, Took: time.Since(began), Output: output, Failures: failures})
-	if e, ok := s.Do.(scenario.Expect); ok {
-		p.mu.Lock()
-		p.judged++
-		p.mu.Unlock()
-		if e.Wait && len(failures) > 0 {
+	switch do := s.Do.(type) {
+	case scenario.Expect:
+		p.judge()
+		if do.Wait && len(failures) > 0 {
 			return ErrStopped
 		}
+	case scenario.Run:
+		p.judge()
 	}
 	if s.Do == scenario.Quit {
 		return ErrQuit
 	}
 	return nil
+}
+
+func (p *Player) judge() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.judged++
 }
 
 func (p *Player) fail(failures ...Failure) {
@@ -197,8 +205,8 @@ func (p *Player) run(ctx context.Context, s scenario.Step, command string, names
 		}
 		if err != nil {
 			seen := err.Error()
-			if output != "" {
-				seen += ": " + output
+			if first, _, _ := strings.Cut(output, "\n"); first != "" {
+				seen += ": " + first
 			}
 			failures = append(failures, Failure{s, name, seen})
 		}

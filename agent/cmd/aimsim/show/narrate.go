@@ -93,22 +93,14 @@ func narrateLock(old, s *telemetry.Status) []said {
 	return nil // the agent's log tells what is wrong
 }
 
+// narrateConfig tells what is in force; what is wrong or waits the log tells.
 func narrateConfig(old, s *telemetry.Status) []said {
 	var all []said
-	if s.Config.Problem != "" && s.Config.Problem != old.Config.Problem {
-		all = append(all, said{Bad, "live file: " + s.Config.Problem})
-	}
 	if s.Config.Valid && !old.Config.Valid {
 		all = append(all, said{Good, "live file is valid again"})
 	}
 	if s.Config.Version != old.Config.Version {
 		all = append(all, said{Good, fmt.Sprintf("configuration %d is in force (was %d)", s.Config.Version, old.Config.Version)})
-	}
-	if s.Config.Drift && !old.Config.Drift {
-		all = append(all, said{Warning, "live file is not the fleet's committed one: drift"})
-	}
-	if s.Config.Pending && !old.Config.Pending {
-		all = append(all, said{Warning, "a valid change of the live file waits until the drone is disarmed"})
 	}
 	return all
 }
