@@ -2,6 +2,7 @@ package locksmith
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -140,4 +141,33 @@ func TestKilledInAGrantThenPowerCut(t *testing.T) {
 			t.Errorf("killed at call %d: %v", k, err)
 		}
 	}
+}
+
+// What a grant costs is counted, not timed: the machine is noisy. In the steady
+// state the only sync is the epoch's.
+func TestSyncsOfAGrant(t *testing.T) {
+	t.Parallel()
+	disk := settled(t, 2)
+	p := disk.Process()
+	s := boot(t, p, 1)
+	acquire(t, s, claim("first")).Release() // opens the epoch
+	syncs, calls := 0, 0
+	p.Trace(func(call, _ string) {
+		if calls++; call == "fsync" || call == "fdatasync" {
+			syncs++
+		}
+	})
+	l := acquire(t, s, claim("steady"))
+	grant := calls
+	if syncs != 1 {
+		t.Errorf("%d syncs in a grant", syncs)
+	}
+	look(t, s, Held)
+	if err := errors.Join(l.Renew(), l.Commit(func() error { return nil }), l.Release()); err != nil {
+		t.Error(err)
+	}
+	if syncs != 1 {
+		t.Errorf("%d syncs after the grant's", syncs-1)
+	}
+	t.Logf("a grant makes %d calls", grant)
 }

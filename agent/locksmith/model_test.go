@@ -1,8 +1,6 @@
 package locksmith
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -10,7 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
 
-	"github.com/aim-control/aimlock/firmware/durable"
 	"github.com/aim-control/aimlock/firmware/durable/faultfs"
 )
 
@@ -35,6 +32,7 @@ func TestModel(t *testing.T) {
 			"end a leak":    m.endLeak,
 			"time passes":   m.advance,
 			"unlink":        m.unlink,
+			"lose the lock": m.loseLock,
 			"garble":        m.garble,
 			"power cut":     m.powerCut,
 		})
@@ -55,6 +53,7 @@ type grantee struct {
 	*actor
 	lease *Lease
 	lost  error // what ended it, as far as its holder was told
+	file  int   // which lock file it is on
 }
 
 type model struct {
@@ -69,6 +68,7 @@ type model struct {
 	grants   []*grantee
 	observer *Smith
 
+	file    int      // how many lock files were removed
 	owner   *grantee // whose open file has the kernel lock on the path
 	told    uint64   // the highest epoch ever granted
 	visible uint64   // the epoch on disk
@@ -190,224 +190,7 @@ func (m *model) granted(t *rapid.T, a *actor, l *Lease) {
 		t.Fatalf("epoch %d granted; %d was granted, %d visible before", l.Epoch(), m.told, m.visible)
 	}
 	m.told, m.visible = l.Epoch(), l.Epoch()
-	m.owner = &grantee{actor: a, lease: l}
+	m.owner = &grantee{actor: a, lease: l, file: m.file}
 	m.grants = append(m.grants, m.owner)
 	m.record = sight{state: ValidRecord, record: l.Record()}
-}
-
-func (m *model) acquire(t *rapid.T) {
-	a := m.actors[m.some(t)]
-	want := m.verdict()
-	before := m.record.record
-	d := time.Duration(rapid.SampledFrom([]int64{0, sec, 10 * sec, 7200 * sec}).Draw(t, "ttl"))
-	l, err := a.s.Acquire(context.Background(), Claim{Role: RoleTechnician, Holder: "p", TTL: d})
-	if want.Refused() {
-		var refused *Refused
-		if !errors.As(err, &refused) || refused.Look.Verdict != want {
-			t.Fatalf("acquire under %v: %v, %v", want, l, err)
-		}
-		return
-	}
-	if err != nil {
-		t.Fatalf("acquire under %v: %v", want, err)
-	}
-	m.granted(t, a, l)
-	e := l.Reclaimed()
-	if want.Stale() != (e != nil) {
-		t.Fatalf("grant under %v with evidence %v", want, e)
-	}
-	if e != nil && (e.Verdict != want || e.OldEpoch != before.Epoch || e.PID != before.Process.PID || e.Epoch != l.Epoch()) {
-		t.Fatalf("evidence %+v of %+v", e, before)
-	}
-}
-
-// acquireFailing makes one system call of an acquire fail. A lease that is not
-// granted must leave the lock free.
-func (m *model) acquireFailing(t *rapid.T) {
-	a := m.actors[m.some(t)]
-	want := m.verdict()
-	errno := rapid.SampledFrom([]error{unix.EIO, unix.ENOSPC}).Draw(t, "errno")
-	a.proc.FailAt(rapid.IntRange(1, 45).Draw(t, "call"), errno)
-	l, err := a.s.Acquire(context.Background(), Claim{Role: RoleTechnician, Holder: "p"})
-	a.proc.Heal()
-	switch {
-	case err == nil && want.Refused():
-		t.Fatalf("granted under %v", want)
-	case err == nil:
-		m.granted(t, a, l)
-	default:
-		m.reread()
-	}
-}
-
-func (m *model) reclaim(t *rapid.T) {
-	want := m.verdict()
-	e, err := m.actors[m.some(t)].s.Reclaim(context.Background(), Claim{Role: RoleAgent, Holder: "aimd"})
-	if err != nil || want.Stale() != (e != nil) {
-		t.Fatalf("reclaim under %v: %v, %v", want, e, err)
-	}
-	if e == nil {
-		return
-	}
-	if e.Verdict != want || e.Epoch <= m.told {
-		t.Fatalf("evidence %v under %v after epoch %d", e, want, m.told)
-	}
-	m.told = e.Epoch
-	m.reread()
-	if m.record.record.Held || m.visible != e.Epoch {
-		t.Fatalf("after a reclaim: %+v, epoch %d", m.record, m.visible)
-	}
-}
-
-// right says what a use of the lease must answer; nil: it goes through.
-func (m *model) right(g *grantee) error {
-	r := g.lease.rec
-	switch {
-	case g.lost != nil:
-		return g.lost
-	case r.Epoch != m.visible || g != m.owner:
-		return ErrStale
-	case m.now >= min(r.Deadline, r.Renewed+int64(modelTTL)):
-		return ErrExpired
-	}
-	return nil
-}
-
-func (m *model) use(t *rapid.T, what string, g *grantee, do func() error) bool {
-	want := m.right(g)
-	err := do()
-	if !errors.Is(err, want) || (err == nil) != (want == nil) {
-		t.Fatalf("%s: %v, want %v", what, err, want)
-	}
-	g.lost = want
-	return want == nil
-}
-
-func (m *model) renew(t *rapid.T) {
-	g := m.someGrant(t)
-	if m.use(t, "renew", g, g.lease.Renew) {
-		m.record = sight{state: ValidRecord, record: g.lease.Record()}
-		if m.record.record.Renewed != m.now {
-			t.Fatalf("renewed at %d, now is %d", m.record.record.Renewed, m.now)
-		}
-	}
-}
-
-func (m *model) commit(t *rapid.T) {
-	g, ran := m.someGrant(t), false
-	ok := m.use(t, "commit", g, func() error {
-		return g.lease.Commit(func() error { ran = true; return nil })
-	})
-	if ok != ran || ran && g.lease.Epoch() != m.told {
-		t.Fatalf("commit of epoch %d: ran %v; %d is current", g.lease.Epoch(), ran, m.told)
-	}
-}
-
-func (m *model) release(t *rapid.T) {
-	g := m.someGrant(t)
-	err := g.lease.Release()
-	current := g.lease.rec.Epoch == m.visible
-	if current && err != nil || !current && !errors.Is(err, ErrStale) {
-		t.Fatalf("release of epoch %d, current is %d: %v", g.lease.rec.Epoch, m.visible, err)
-	}
-	if current {
-		m.record = sight{state: ValidRecord, record: g.lease.rec}
-		m.record.record.Held = false
-	}
-	if err := g.lease.Release(); !errors.Is(err, ErrReleased) {
-		t.Fatalf("second release: %v", err)
-	}
-	m.forget(func(x *grantee) bool { return x == g }, true)
-}
-
-// forget drops leases; freed says whether their kernel locks are gone as well.
-func (m *model) forget(which func(*grantee) bool, freed bool) {
-	var rest []*grantee
-	for _, g := range m.grants {
-		if !which(g) {
-			rest = append(rest, g)
-			continue
-		}
-		if g == m.owner && freed {
-			m.owner = nil
-		}
-	}
-	m.grants = rest
-}
-
-func (m *model) kill(t *rapid.T) {
-	i := m.some(t)
-	a := m.actors[i]
-	a.proc.Kill()
-	delete(m.alive, a.self)
-	m.forget(func(g *grantee) bool { return g.actor == a }, true)
-	m.actors[i] = m.newActor()
-}
-
-// killLeaking: the process dies, a child of it keeps its descriptors.
-func (m *model) killLeaking(t *rapid.T) {
-	i := m.some(t)
-	a := m.actors[i]
-	delete(m.alive, a.self)
-	m.forget(func(g *grantee) bool { return g.actor == a }, false)
-	m.leaks = append(m.leaks, a)
-	m.actors[i] = m.newActor()
-}
-
-func (m *model) endLeak(t *rapid.T) {
-	if len(m.leaks) == 0 {
-		t.Skip("no leak")
-	}
-	last := len(m.leaks) - 1
-	m.leaks[last].proc.Kill()
-	if m.owner != nil && m.owner.actor == m.leaks[last] {
-		m.owner = nil
-	}
-	m.leaks = m.leaks[:last]
-}
-
-func (m *model) advance(t *rapid.T) {
-	m.now += rapid.SampledFrom([]int64{1, sec, 9 * sec, 31 * sec, 3600 * sec}).Draw(t, "ns")
-}
-
-func (m *model) unlink(t *rapid.T) {
-	err := m.disk.Unlinkat(unix.AT_FDCWD, "/run/aim_lock_config.lock", 0)
-	if err != nil && err != unix.ENOENT {
-		t.Fatal(err)
-	}
-	m.owner = nil
-}
-
-func (m *model) garble(t *rapid.T) {
-	const path = "/state/aim_lock_config.rec"
-	content := rapid.SampledFrom([]string{"", "\x00\x00", "text\n", "another's", "none"}).Draw(t, "content")
-	switch content {
-	case "none":
-		if err := m.disk.Unlinkat(unix.AT_FDCWD, path, 0); err != nil && err != unix.ENOENT {
-			t.Fatal(err)
-		}
-		m.record = sight{state: NoRecord}
-		return
-	case "another's":
-		content = string(held(func(r *Record) { r.Name = "other" }).Encode())
-	}
-	if err := durable.ReplaceUnsynced(m.disk, path, []byte(content), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	m.record = sight{state: DamagedRecord}
-}
-
-// powerCut loses any part of what is not synced, all processes, and the tmpfs.
-func (m *model) powerCut(t *rapid.T) {
-	m.forget(func(*grantee) bool { return true }, true)
-	m.owner, m.leaks, m.alive = nil, nil, map[Process]bool{}
-	m.disk = m.disk.Crash(func(int) bool { return rapid.Bool().Draw(t, "reached the disk") })
-	for _, name := range []string{"lock", "commit"} {
-		err := m.disk.Unlinkat(unix.AT_FDCWD, "/run/aim_lock_config."+name, 0)
-		if err != nil && err != unix.ENOENT {
-			t.Fatal(err)
-		}
-	}
-	m.powerUp()
-	m.reread()
 }
