@@ -4,7 +4,7 @@ import "github.com/aim-control/aimlock/agent/pause"
 
 // facts is what the loop has seen last, with its time.
 type facts struct {
-	motors    []reading
+	motors    [pause.MaxMotors]reading
 	companion reading
 	line      [lines]lineFact
 	started   int64 // before started+staleAfter nothing is called lost

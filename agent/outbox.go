@@ -2,7 +2,6 @@ package agent
 
 import (
 	"errors"
-	"sync"
 
 	"github.com/aim-control/aimlock/agent/telemetry"
 	"github.com/aim-control/aimlock/firmware/durable"
@@ -15,14 +14,18 @@ type outbox struct {
 	sys durable.Sys
 	dir string
 
-	mu sync.Mutex
-	j  *durable.Journal // nil: not open
+	gate gate
+	j    *durable.Journal // nil: not open
+}
+
+func newOutbox(sys durable.Sys, dir string) *outbox {
+	return &outbox{sys: sys, dir: dir, gate: newGate()}
 }
 
 // with runs f on the open journal.
 func (o *outbox) with(f func(*durable.Journal) error) error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+	o.gate.enter()
+	defer o.gate.leave()
 	if o.j == nil {
 		j, err := durable.OpenJournal(o.sys, o.dir, journalLimits)
 		if err != nil {
@@ -67,8 +70,8 @@ func (o *outbox) lastNumber(boot string) (n uint64) {
 }
 
 func (o *outbox) close() error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+	o.gate.enter()
+	defer o.gate.leave()
 	if o.j == nil {
 		return nil
 	}

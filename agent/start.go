@@ -112,7 +112,7 @@ func (p *parts) openState() error {
 		return err
 	}
 	p.state = state
-	p.box = &outbox{sys: p.sys, dir: filepath.Join(id.Paths.State, journalName)}
+	p.box = newOutbox(p.sys, filepath.Join(id.Paths.State, journalName))
 	p.keep = newPersister(p.sys, p.s.Host.BootID, filepath.Join(id.Paths.State, lastGoodName), state, p.box, p.s.Log)
 	p.say(report{kind: "agent.started", level: levelInfo, text: "aimd " + p.s.Version + " starts", pairs: pairs("drone", id.Drone, "fleet", id.Fleet,
 		"board", p.s.Board.Name, "boot", p.s.Host.BootID, "pid", fmt.Sprint(os.Getpid()))})

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/aim-control/aimlock/agent/pause"
 	"github.com/aim-control/aimlock/firmware/durable"
@@ -25,7 +24,7 @@ type savedState struct {
 type stateFile struct {
 	sys   durable.Sys
 	path  string
-	mu    sync.Mutex
+	gate  gate
 	slots *durable.Slots
 	s     savedState
 }
@@ -37,7 +36,7 @@ func openState(sys durable.Sys, path string) (f *stateFile, lost error, err erro
 	if err != nil {
 		return nil, nil, err
 	}
-	f = &stateFile{sys: sys, path: path, slots: slots}
+	f = &stateFile{sys: sys, gate: newGate(), path: path, slots: slots}
 	data, _, err := slots.Read()
 	switch {
 	case err != nil:
@@ -53,16 +52,16 @@ func openState(sys durable.Sys, path string) (f *stateFile, lost error, err erro
 }
 
 func (f *stateFile) get() savedState {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.gate.enter()
+	defer f.gate.leave()
 	return f.s
 }
 
 // update changes the state; it is on disk when update returns nil, and
 // unchanged else.
 func (f *stateFile) update(change func(*savedState)) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.gate.enter()
+	defer f.gate.leave()
 	next := f.s
 	change(&next)
 	if next == f.s {
