@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"errors"
 	"io"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -60,6 +62,32 @@ func TestChildDiesWithParent(t *testing.T) {
 	if !died(t, child, 10*time.Second) {
 		_ = unix.PidfdSendSignal(child, unix.SIGKILL, nil, 0)
 		t.Fatal("the child outlives its parent")
+	}
+}
+
+// TestChildSurvivesThreads ends many of this program's threads, the way Go
+// does when a goroutine ends that keeps its thread. The kernel kills a child
+// when the thread ends that started it, so that one must never be among them.
+func TestChildSurvivesThreads(t *testing.T) {
+	t.Parallel()
+	s := newSpawner()
+	defer s.close()
+	p, err := s.start(sleeper())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.kill()
+	for range 50 {
+		var all sync.WaitGroup
+		for range 20 {
+			all.Go(runtime.LockOSThread)
+		}
+		all.Wait()
+	}
+	select {
+	case <-p.ended:
+		t.Fatalf("the child ended: %s", p.how())
+	default:
 	}
 }
 
