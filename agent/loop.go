@@ -220,5 +220,4 @@ func thermal(t config.Thermal) pause.Thermal {
 type lockBook struct {
 	last locksmith.Report
 	seen bool
-	fail string // why the last look failed
 }

@@ -148,8 +148,7 @@ func strs(key string, p *[]string, def []string, limit int, rng, example, meanin
 
 // words is an array of different words of a fixed set.
 func words(key string, p *[]string, def, set []string, meaning string) field {
-	var f field
-	f = strs(key, p, def, len(set), "any of "+quoteAll(set), array(set[:2]), meaning, func(s string) (what, remedy string) {
+	f := strs(key, p, def, len(set), "any of "+quoteAll(set), array(set[:2]), meaning, func(s string) (what, remedy string) {
 		if !slices.Contains(set, s) {
 			return show(s) + " is none of its values", choose(s, set)
 		}

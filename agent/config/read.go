@@ -12,7 +12,6 @@ import (
 
 var (
 	errNotAFile = errors.New("is not a regular file")
-	errTooLarge = errors.New("is too large")
 )
 
 // readFile reads at most limit+1 bytes, so that the parser says what is wrong

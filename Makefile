@@ -1,0 +1,68 @@
+# Everything that is built, run and tested here. `make help` lists the targets.
+
+export CGO_ENABLED ?= 0
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+BUILT    ?= $(shell git log -1 --format=%cI 2>/dev/null || echo 1970-01-01T00:00:00Z)
+STAMP     = -X main.version=$(VERSION) -X main.built=$(BUILT)
+# Programs that fly are built without symbols and without inlining in the
+# standard library: 9 % of aimd's size for code that runs once a connection.
+SMALL     = -trimpath -gcflags=std=-l -ldflags "-s -w $(STAMP)"
+TOOLS     = go tool -modfile=scripts/tools.mod
+FUZZTIME ?= 10s
+PROGRAMS  = aimd aimctl aimsim
+
+.DEFAULT_GOAL := help
+.PHONY: help run test race peers fuzz bench lint verify-gen generate build cross clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+run: ## play the story: eight simulated drones, an embedded broker, a stuck lock
+	go run ./agent/cmd/aimsim story
+
+test: ## the tests: pure Go, nothing to install
+	go vet ./...
+	go test -timeout 330s ./...
+
+race: ## the tests under the race detector (needs gcc)
+	@command -v gcc >/dev/null || { echo "make race: gcc is missing: apt-get install gcc libc6-dev"; exit 1; }
+	CGO_ENABLED=1 go test -race -timeout 900s ./...
+
+peers: ## tests against Debian's mosquitto, python3-msgpack and minisign
+	@scripts/peers-installed
+	go test -count=1 -tags peers -run 'Peer' -timeout 240s ./agent/... ./firmware/...
+
+fuzz: ## every fuzz target for FUZZTIME (10s)
+	@scripts/fuzz $(FUZZTIME)
+
+bench: ## DESIGN's budgets beside what is measured
+	go run ./agent/bench
+
+lint: ## go vet for every target, staticcheck, gofmt
+	go vet ./... && GOARCH=arm go vet ./... && go vet -tags peers ./agent/... && go vet -tags hardware ./hal/...
+	$(TOOLS) staticcheck ./...
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "make lint: run gofmt -w on these"; exit 1; }
+
+generate: ## generate the message codecs anew
+	go generate ./...
+
+verify-gen: ## generated code is what the generator makes of its source
+	@scripts/verify-gen
+
+build: ## the three programs for this machine, into dist/
+	@mkdir -p dist
+	for p in $(PROGRAMS); do go build -trimpath -ldflags "$(STAMP)" -o dist/$$p ./agent/cmd/$$p || exit 1; done
+
+cross: dist/linux-armv7 dist/linux-arm64 dist/linux-amd64 ## aimd, aimctl and aimsim for armv7, arm64 and amd64
+
+dist/linux-armv7: GOENV = GOARCH=arm GOARM=7
+dist/linux-arm64: GOENV = GOARCH=arm64
+dist/linux-amd64: GOENV = GOARCH=amd64
+.PHONY: dist/linux-armv7 dist/linux-arm64 dist/linux-amd64
+dist/linux-%:
+	@mkdir -p $@
+	for p in $(PROGRAMS); do GOOS=linux $(GOENV) CGO_ENABLED=0 go build $(SMALL) -o $@/$$p ./agent/cmd/$$p || exit 1; done
+	@ls -l $@ | awk 'NR>1 {print $$5, "$@/" $$9}'
+
+clean: ## remove dist/
+	rm -rf dist
