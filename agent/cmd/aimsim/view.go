@@ -22,7 +22,7 @@ const (
 // live reports whether there is a terminal to draw in.
 func (x *flight) live() bool {
 	out, ok := x.cmd.OutOrStdout().(*os.File)
-	if !ok || x.plain || !term.IsTerminal(int(out.Fd())) {
+	if !ok || x.plain || os.Getenv("TERM") == "dumb" || !term.IsTerminal(int(out.Fd())) {
 		return false
 	}
 	w, h, err := term.GetSize(int(out.Fd()))

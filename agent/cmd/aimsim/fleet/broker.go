@@ -18,9 +18,8 @@ import (
 // signatures fits.
 const maxPacket = 256 << 10
 
-// access lets everybody in, and holds those whose user name is a drone's to
-// the rules that the project ships for mosquitto: a drone writes only under
-// its own name, and never what is the operator's to write.
+// access lets everybody in, and holds those whose user name is a drone's
+// (fleet/drone) to the rules that the project ships for mosquitto.
 type access struct {
 	mqtt.HookBase
 	drones map[string]bool
@@ -35,15 +34,28 @@ func (*access) OnConnectAuthenticate(*mqtt.Client, packets.Packet) bool { return
 
 func (a *access) OnACLCheck(client *mqtt.Client, topic string, write bool) bool {
 	user := string(client.Properties.Username)
-	if !write || !a.drones[user] {
+	if !a.drones[user] || allowed(user, topic, write) {
 		return true
 	}
-	_, drone, leaf, ok := telemetry.ParseTopic(topic)
-	if !ok || drone != user || leaf == telemetry.LeafOffer || strings.HasPrefix(leaf, telemetry.LeafCommand) {
-		a.denied(user, topic)
+	a.denied(user, topic)
+	return false
+}
+
+// allowed are the rules for a drone: it writes below its own name, and there
+// only what is its to say; it reads its commands and offers.
+func allowed(user, topic string, write bool) bool {
+	leaf, ok := strings.CutPrefix(topic, telemetry.Root+"/"+user+"/")
+	if !ok {
 		return false
 	}
-	return true
+	if !write {
+		return leaf == telemetry.LeafOffer || strings.HasPrefix(leaf, telemetry.LeafCommand)
+	}
+	switch leaf {
+	case telemetry.LeafAvailability, telemetry.LeafStatus, telemetry.LeafTelemetry, telemetry.LeafEvent, telemetry.LeafReport:
+		return true
+	}
+	return strings.HasPrefix(leaf, telemetry.LeafReply)
 }
 
 // startBroker runs a broker on a free loopback port and returns its URL.

@@ -119,20 +119,23 @@ func TestBrokerURL(t *testing.T) {
 func TestAccess(t *testing.T) {
 	t.Parallel()
 	denied := 0
-	a := &access{drones: map[string]bool{"patrol-01": true}, denied: func(string, string) { denied++ }}
+	a := &access{drones: map[string]bool{"north/patrol-01": true}, denied: func(string, string) { denied++ }}
 	topic := func(drone, leaf string) string { return telemetry.Topic("north", drone, leaf) }
 	tests := []struct {
 		user, topic string
 		write, ok   bool
 	}{
-		{"patrol-01", topic("patrol-01", telemetry.LeafStatus), true, true},
-		{"patrol-01", topic("patrol-01", telemetry.LeafReply+"7"), true, true},
-		{"patrol-01", topic("patrol-02", telemetry.LeafStatus), true, false},
-		{"patrol-01", topic("patrol-01", telemetry.LeafOffer), true, false},
-		{"patrol-01", topic("patrol-01", telemetry.LeafCommand+"7"), true, false},
-		{"patrol-01", "aim/v1/north/_controller", true, false},
-		{"patrol-01", "anything", true, false},
-		{"patrol-01", topic("patrol-02", telemetry.LeafStatus), false, true},
+		{"north/patrol-01", topic("patrol-01", telemetry.LeafStatus), true, true},
+		{"north/patrol-01", topic("patrol-01", telemetry.LeafReply+"7"), true, true},
+		{"north/patrol-01", topic("patrol-02", telemetry.LeafStatus), true, false},
+		{"north/patrol-01", topic("patrol-01", telemetry.LeafOffer), true, false},
+		{"north/patrol-01", topic("patrol-01", telemetry.LeafCommand+"7"), true, false},
+		{"north/patrol-01", "aim/v1/north/_controller", true, false},
+		{"north/patrol-01", "anything", true, false},
+		{"north/patrol-01", telemetry.Topic("south", "patrol-01", telemetry.LeafStatus), true, false},
+		{"north/patrol-01", topic("patrol-01", telemetry.LeafCommand+"+"), false, true},
+		{"north/patrol-01", topic("patrol-02", telemetry.LeafCommand+"+"), false, false},
+		{"north/patrol-01", topic("patrol-02", telemetry.LeafStatus), false, false},
 		{"operator", topic("patrol-01", telemetry.LeafOffer), true, true},
 	}
 	refused := 0

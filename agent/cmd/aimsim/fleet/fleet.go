@@ -14,6 +14,7 @@ import (
 
 	"github.com/aim-control/aimlock/agent/cmd/aimsim/link"
 	"github.com/aim-control/aimlock/board"
+	"github.com/aim-control/aimlock/firmware/patch"
 	"github.com/aim-control/aimlock/hal/sim"
 	"github.com/aim-control/aimlock/hal/sim/wire"
 )
@@ -38,7 +39,8 @@ type Fleet struct {
 
 	o      Options
 	broker string
-	live   []byte // every drone's first live file
+	key    patch.SecretKey // the operator's
+	live   []byte          // every drone's first live file
 	exe    []string
 	note   func(Note)
 	byName map[string]*Drone
@@ -49,8 +51,14 @@ type Fleet struct {
 	ended  sync.WaitGroup // everything else
 }
 
-// Broker is the broker's URL.
-func (f *Fleet) Broker() string { return f.broker }
+// Broker is the broker's URL for a person: without a password.
+func (f *Fleet) Broker() string {
+	u, err := brokerURL(f.broker, "DRONE")
+	if err != nil {
+		return "?"
+	}
+	return u.Redacted()
+}
 
 // Names are the drones' names in their order.
 func (f *Fleet) Names() []string { return Names(len(f.Drones)) }
@@ -107,10 +115,10 @@ func (f *Fleet) prepare() error {
 	f.Dir = abs
 	if f.broker == "" {
 		rules := &access{drones: map[string]bool{}, denied: func(user, topic string) {
-			f.note(Note{Kind: NoteFleet, Text: fmt.Sprintf("the broker refused %s to write %s", user, topic)})
+			f.note(Note{Kind: NoteFleet, Text: fmt.Sprintf("the broker refused %s the topic %s", user, topic)})
 		}}
 		for _, name := range Names(f.o.Drones) {
-			rules.drones[name] = true
+			rules.drones[f.o.Fleet+"/"+name] = true
 		}
 		if f.server, f.broker, err = startBroker(rules); err != nil {
 			return err

@@ -11,13 +11,9 @@ import (
 // observe listens at the broker as a fleet server does, past the links, and
 // keeps what it hears with each drone.
 func (f *Fleet) observe(ctx context.Context) error {
-	u, err := brokerURL(f.broker, f.o.Operator)
+	dial, err := f.dialOperator()
 	if err != nil {
 		return err
-	}
-	dial, err := telemetry.Broker(u.String(), nil)
-	if err != nil {
-		return fmt.Errorf("fleet: %w", err)
 	}
 	var filters []string
 	for _, leaf := range []string{telemetry.LeafAvailability, telemetry.LeafStatus, telemetry.LeafEvent, telemetry.LeafTelemetry} {
@@ -49,10 +45,23 @@ func (f *Fleet) observe(ctx context.Context) error {
 		if err == nil {
 			err = context.Cause(ctx)
 		}
-		return fmt.Errorf("fleet: broker %s: %w", u.Redacted(), err)
+		return fmt.Errorf("fleet: broker %s: %w", f.Broker(), err)
 	case <-timer.C:
-		return fmt.Errorf("fleet: broker %s does not answer within %v; start it, or leave --broker away for the built-in one", u.Redacted(), brokerWait)
+		return fmt.Errorf("fleet: broker %s does not answer within %v; start it, or leave --broker away for the built-in one", f.Broker(), brokerWait)
 	}
+}
+
+// dialOperator connects to the broker in the operator's name.
+func (f *Fleet) dialOperator() (telemetry.Dial, error) {
+	u, err := brokerURL(f.broker, f.o.Operator)
+	if err != nil {
+		return nil, err
+	}
+	dial, err := telemetry.Broker(u.String(), nil)
+	if err != nil {
+		return nil, fmt.Errorf("fleet: %w", err)
+	}
+	return dial, nil
 }
 
 // brokerWait bounds the first connection to the broker.

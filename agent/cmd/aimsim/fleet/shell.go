@@ -21,7 +21,7 @@ const (
 
 // Shell runs a command with AIM_DIR, and AIM_IDENTITY of one drone, and
 // returns what it printed. The programs that lie beside this one are found
-// first. It is killed, with its process group, when ctx ends or after five
+// first; what the command leaves in the background ends with it. It is killed, with its process group, when ctx ends or after five
 // minutes.
 func (f *Fleet) Shell(ctx context.Context, d *Drone, command string) (output string, err error) {
 	cmd := exec.Command("/bin/sh", "-c", command)

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // spawner starts processes that the kernel kills when this program dies. The
@@ -56,10 +58,7 @@ func (s *spawner) start(cmd *exec.Cmd) (*process, error) {
 		return nil, err
 	}
 	p := &process{cmd: cmd, pid: cmd.Process.Pid, ended: make(chan struct{})}
-	go func() {
-		p.err = cmd.Wait()
-		close(p.ended)
-	}()
+	go p.reap()
 	return p, nil
 }
 
@@ -72,6 +71,17 @@ type process struct {
 	pid   int
 	ended chan struct{}
 	err   error // after ended
+}
+
+// reap waits for the process's end and ends what it left behind in its group,
+// as systemd does. That comes before the process is reaped: until then nobody
+// else can get its number.
+func (p *process) reap() {
+	for errors.Is(unix.Waitid(unix.P_PID, p.pid, nil, unix.WEXITED|unix.WNOWAIT, nil), unix.EINTR) {
+	}
+	_ = unix.Kill(-p.pid, unix.SIGKILL)
+	p.err = p.cmd.Wait()
+	close(p.ended)
 }
 
 // kill ends the process and its group at once, and returns when it has ended.

@@ -91,6 +91,30 @@ func TestChildSurvivesThreads(t *testing.T) {
 	}
 }
 
+// TestBackground: what a shell command leaves in the background ends with it.
+func TestBackground(t *testing.T) {
+	t.Parallel()
+	f := &Fleet{exe: []string{"/proc/self/exe"}, spawn: newSpawner()}
+	defer f.spawn.close()
+	out, err := f.Shell(t.Context(), &Drone{Name: "p"}, "sleep 100 & echo $!")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return // gone already
+	}
+	defer unix.Close(fd)
+	if !died(t, fd, 10*time.Second) {
+		_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+		t.Fatal("it is left")
+	}
+}
+
 func TestStop(t *testing.T) {
 	t.Parallel()
 	s := newSpawner()

@@ -21,6 +21,15 @@ func act(ctx context.Context, d *fleet.Drone, a scenario.Action) error {
 		return nil
 	case scenario.Lock:
 		return d.Lock(fleet.Leak{Role: a.Role, Holder: a.Holder, Reason: a.Reason, TTL: a.TTL})
+	case scenario.Command:
+		err := d.Command(ctx, a.Verb, a.Hold)
+		switch {
+		case a.Refused && err == nil:
+			return fmt.Errorf("%s obeyed, and should have refused", d.Name)
+		case a.Refused && errors.Is(err, fleet.ErrRefused):
+			return nil
+		}
+		return err
 	case scenario.Edit:
 		if a.Garble {
 			return d.Garble()

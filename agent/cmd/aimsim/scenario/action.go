@@ -50,6 +50,13 @@ type (
 	// Cut cuts the link to the broker: connections are reset and refused, or
 	// silently lead nowhere (Silent), as a radio link does.
 	Cut struct{ Silent bool }
+	// Command sends a signed command by MQTT and waits for the reply. Refused:
+	// the drone must refuse it.
+	Command struct {
+		Verb    string        // pause, resume, report
+		Hold    time.Duration // of pause
+		Refused bool
+	}
 	// Edit changes one key of the live file as an editor does (write beside,
 	// rename), or makes the file unreadable nonsense (Garble), or puts back
 	// what it was before the first edit (Undo).
@@ -88,6 +95,7 @@ func (Fix) verb() string      { return "fix" }
 func (Lock) verb() string     { return "lock" }
 func (Kill) verb() string     { return "kill" }
 func (Cut) verb() string      { return "cut" }
+func (Command) verb() string  { return "command" }
 func (Edit) verb() string     { return "edit" }
 func (Run) verb() string      { return "run" }
 func (Say) verb() string      { return "say" }

@@ -112,6 +112,36 @@ func parseLock(c *cursor, s *Step) *Error {
 	return err
 }
 
+func parseCommand(c *cursor, s *Step) *Error {
+	use := usage("command")
+	if err := s.drones(c, use); err != nil {
+		return err
+	}
+	verb, err := c.need("pause, resume or report", use)
+	if err != nil {
+		return err
+	}
+	if verb != "pause" && verb != "resume" && verb != "report" {
+		return c.fail("no command "+quote(verb), "use pause, resume or report")
+	}
+	do := Command{Verb: verb}
+	if strings.HasPrefix(c.peek(), "hold=") {
+		word, _ := c.word()
+		if do.Hold, err = duration(c, strings.TrimPrefix(word, "hold="), time.Millisecond); err != nil {
+			return err
+		}
+	}
+	if c.peek() == "refused" {
+		c.skip()
+		do.Refused = true
+	}
+	if verb == "pause" && do.Hold == 0 {
+		return c.fail("a pause without its length", "write pause hold=5s: every hold is bounded")
+	}
+	s.Do = do
+	return c.end(use)
+}
+
 // options reads the words key=value to the end of the line.
 func options(c *cursor, usage string, set map[string]func(string) *Error) *Error {
 	for !c.done() {

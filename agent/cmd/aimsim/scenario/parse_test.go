@@ -43,6 +43,8 @@ func TestParseLine(t *testing.T) {
 		{"restore p1", "p1", Restore},
 		{`edit p1 lock.ttl = "5s"`, "p1", Edit{Key: "lock.ttl", Value: `"5s"`}},
 		{"edit p1 garble", "p1", Edit{Garble: true}},
+		{"command p1 pause hold=5s", "p1", Command{"pause", 5 * time.Second, false}},
+		{"command p1 resume refused", "p1", Command{"resume", 0, true}},
 		{"edit p1 undo", "p1", Edit{Undo: true}},
 		{"run aimctl status | grep # HOT", "", Run{"aimctl status | grep # HOT"}},
 		{"run on p1,p2 kill -9 1", "p1,p2", Run{"kill -9 1"}},
@@ -94,7 +96,7 @@ func TestTimes(t *testing.T) {
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ line, want string }{
-		{"fly p1", `x.aim:1: no verb "fly"; verbs are arm, break, config, cool, cut, disarm, drones, drop-lock, edit, expect, fix, heat, kill, land, lock, pilot, quit, reboot, restore, run, say, sleep, take-off, wait`},
+		{"fly p1", `x.aim:1: no verb "fly"; verbs are arm, break, command, config, cool, cut, disarm, drones, drop-lock, edit, expect, fix, heat, kill, land, lock, pilot, quit, reboot, restore, run, say, sleep, take-off, wait`},
 		{"rebot p1", `x.aim:1: no verb "rebot"; did you mean reboot?`},
 		{"@2 arm p1", `x.aim:1: "2" is no duration; durations look like 500ms, 1.5s, 2m`},
 		{"@2h arm p1", `x.aim:1: a duration of 2h0m0s; use 0s to 1h0m0s`},
@@ -117,6 +119,9 @@ func TestErrors(t *testing.T) {
 		{"lock p1 ttl=0s", `x.aim:1: a duration of 0s; use 1ms to 1h0m0s`},
 		{"lock p1 role=king", `x.aim:1: no role "king"; use agent, technician or orchestrator`},
 		{"lock p1 2s", `x.aim:1: no option "2s"; write lock DRONES [ttl=2s] [holder=NAME] [role=ROLE] [reason="…"]`},
+		{"command p1 dance", `x.aim:1: no command "dance"; use pause, resume or report`},
+		{"command p1 pause", `x.aim:1: a pause without its length; write pause hold=5s: every hold is bounded`},
+		{"command p1 pause hold=0s", `x.aim:1: a duration of 0s; use 1ms to 1h0m0s`},
 		{"edit p1 ttl", `x.aim:1: KEY=VALUE is missing; write edit DRONES KEY=VALUE|garble|undo, as lock.ttl="5s"`},
 		{"edit p1 a b=1", `x.aim:1: no key "a b"; keys are dotted names, as safe_pause.motor.hot`},
 		{"run", `x.aim:1: the command is missing; write run [on DRONES] COMMAND`},

@@ -40,6 +40,7 @@ func init() { // not a literal: the parsers name the table in their errors
 		{"cut", "cut DRONES [silent]", "cut the link to the broker; silent: packets vanish", parseCut},
 		{"restore", "restore DRONES", "the link works again", simple(Restore)},
 		{"edit", "edit DRONES KEY=VALUE|garble|undo", "edit the live file as an editor does; garble: nonsense; undo: as it was", parseEdit},
+		{"command", "command DRONES pause|resume|report [hold=DURATION] [refused]", "a command, signed by the operator, by MQTT; waits for the reply", parseCommand},
 		{"run", "run [on DRONES] COMMAND", "a shell command with AIM_DIR and AIM_IDENTITY; must end with 0", parseRun},
 		{"expect", "expect DRONES FIELD=VALUE… [within DURATION|for DURATION]", "= is, != is not, ~ contains; a failure is noted", parseExpect(false)},
 		{"wait", "wait DRONES FIELD=VALUE… [within DURATION]", "as expect, 10 s unless told; a failure ends the run", parseExpect(true)},

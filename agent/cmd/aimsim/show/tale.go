@@ -2,6 +2,7 @@ package show
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -109,8 +110,14 @@ func (t *Tale) event(n fleet.Note) {
 	}
 }
 
+// transition is how the agent's log begins the line of a change of state.
+var transition = regexp.MustCompile(`^[A-Z]+ → [A-Z]+: `)
+
 // logged tells what an agent logs as an error or a warning.
 func (t *Tale) logged(n fleet.Note) {
+	if transition.MatchString(n.Text) {
+		return // the status tells it, with the LEDs
+	}
 	switch n.Level {
 	case "ERROR":
 		t.say(n.At, n.Drone, Bad, "ERROR "+brief(n.Text))
