@@ -59,7 +59,7 @@ dist/linux-armv7: GOENV = GOARCH=arm GOARM=7
 dist/linux-arm64: GOENV = GOARCH=arm64
 dist/linux-amd64: GOENV = GOARCH=amd64
 .PHONY: dist/linux-armv7 dist/linux-arm64 dist/linux-amd64
-dist/linux-%:
+dist/linux-armv7 dist/linux-arm64 dist/linux-amd64: dist/linux-%:
 	@mkdir -p $@
 	for p in $(PROGRAMS); do GOOS=linux $(GOENV) CGO_ENABLED=0 go build $(SMALL) -o $@/$$p ./agent/cmd/$$p || exit 1; done
 	@ls -l $@ | awk 'NR>1 {print $$5, "$@/" $$9}'
