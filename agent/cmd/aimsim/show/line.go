@@ -30,6 +30,7 @@ const (
 // Line is one line of the story.
 type Line struct {
 	At     time.Duration // since the start
+	Before bool          // of the start: At counts from something else
 	Drones []string
 	Tone   Tone
 	Text   string
@@ -95,8 +96,13 @@ func split(name string) (stem string, number int) {
 	return stem, number
 }
 
-// stamp is a time as every line begins with it.
-func stamp(d time.Duration) string { return fmt.Sprintf("%6.2f", max(d, 0).Seconds()) }
+// stamp is the time with which a line begins.
+func (l Line) stamp() string {
+	if l.Before {
+		return strings.Repeat(" ", 6)
+	}
+	return fmt.Sprintf("%6.2f", max(l.At, 0).Seconds())
+}
 
 // span is a length of time for a person.
 func span(d time.Duration) string {

@@ -119,30 +119,33 @@ const most = 3
 
 // logLine is one line of the story, folded if it is long.
 func (m *Live) logLine(l Line) []string {
-	at := " " + faintStyle.Render(stamp(l.At)) + "  "
-	mark, style, who := "", toneStyle(l.Tone), ""
+	at := " " + faintStyle.Render(l.stamp()) + "  "
+	head, style := "", toneStyle(l.Tone)
 	switch l.Tone {
 	case Chapter:
-		mark = "▌ "
+		head = style.Render("▌ ")
 	case Action:
-		mark = "▸ "
+		head = style.Render("▸ ")
 	case Passed:
-		mark = paint(green, "✓ ")
+		head = paint(green, "✓ ")
 	case Failed:
-		mark = "✗ "
+		head = style.Render("✗ ")
 	default:
-		who = faintStyle.Render(fit(label(l.Drones, m.tale.names), 14)) + " "
+		head = faintStyle.Render(fit(label(l.Drones, m.tale.names), 14)) + " "
 	}
-	indent := ansi.StringWidth(at + who)
-	lines := strings.Split(ansi.Wordwrap(mark+l.Text+alike(l), max(20, m.width-indent-1), ""), "\n")
+	indent := ansi.StringWidth(at + head)
+	lines := strings.Split(ansi.Wordwrap(l.Text+alike(l), max(20, m.width-indent-1), ""), "\n")
 	if len(lines) > most {
 		lines = lines[:most]
 		lines[most-1] += " …"
 	}
 	for i := range lines {
-		lines[i] = strings.Repeat(" ", indent) + style.Render(lines[i])
+		before := strings.Repeat(" ", indent)
+		if i == 0 {
+			before = at + head
+		}
+		lines[i] = before + style.Render(lines[i])
 	}
-	lines[0] = at + who + strings.TrimLeft(lines[0], " ")
 	return lines
 }
 

@@ -38,7 +38,7 @@ func WritePlain(ctx context.Context, t *Tale, w io.Writer) error {
 
 // format is one line as plain text.
 func (t *Tale) format(l Line) string {
-	at, who := stamp(l.At), label(l.Drones, t.names)
+	at, who := l.stamp(), label(l.Drones, t.names)
 	switch l.Tone {
 	case Chapter:
 		return "\n" + at + "  " + l.Text + "\n" + strings.Repeat(" ", 8) + strings.Repeat("─", min(len([]rune(l.Text)), 100)) + "\n"

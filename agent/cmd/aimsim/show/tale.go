@@ -162,7 +162,7 @@ func (t *Tale) Mark(m play.Mark) {
 func spaced(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 func (t *Tale) say(at time.Time, drone string, tone Tone, text string) {
-	l := Line{At: at.Sub(t.start), Tone: tone, Text: text}
+	l := Line{At: at.Sub(t.start), Before: !t.begun, Tone: tone, Text: text}
 	if drone != "" {
 		l.Drones = []string{drone}
 	}
