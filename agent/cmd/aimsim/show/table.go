@@ -25,12 +25,12 @@ var columns = []column{
 	{title: "STATE", width: 13, cell: cellState},
 	{title: "FLIGHT", width: 8, cell: cellFlight},
 	{title: "LEDS", width: 4, cell: cellLEDs},
-	{title: "", width: 11, least: 118, cell: cellPattern},
+	{title: "", width: 11, least: 130, cell: cellPattern},
 	{title: "WHY", width: 18, grow: 1, cell: cellWhy},
 	{title: "LOCK", width: 20, least: 84, cell: cellLock},
 	{title: "HOTTEST", width: 13, least: 104, cell: cellHottest},
 	{title: "HOLD", width: 10, least: 96, cell: cellHold},
-	{title: "MQTT", width: 5, least: 128, cell: cellLink},
+	{title: "MQTT", width: 5, least: 136, cell: cellLink},
 }
 
 // table draws the drones that fit; the tale's lock is held.
@@ -164,7 +164,7 @@ func briefly(c telemetry.Cause, s *telemetry.Status) string {
 	}
 	switch s.Lock.Verdict {
 	case "OVERDUE":
-		return "lock: lease over, not given back"
+		return "lock: overdue, not given back"
 	case "ORPHAN":
 		return "lock: holder dead, still kept"
 	case "UNKNOWN":
