@@ -143,7 +143,7 @@ func cellWhy(_ *row, w World, _ time.Time) string {
 	var parts []string
 	for _, c := range s.Causes {
 		if c.Waived {
-			parts = append(parts, paint(amber, c.Name+" waived: hold spent, flies on"))
+			parts = append(parts, paint(amber, c.Name+" waived: hold time spent"))
 			continue
 		}
 		parts = append(parts, paint(red, briefly(c, s)))
