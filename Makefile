@@ -30,7 +30,7 @@ race: ## the tests under the race detector (needs gcc)
 
 peers: ## tests against Debian's mosquitto, python3-msgpack and minisign
 	@scripts/peers-installed
-	go test -count=1 -tags peers -run 'Peer' -timeout 240s ./agent/... ./firmware/...
+	go test -count=1 -tags peers -run 'Peer|Mosquitto|Minisign|Spin' -timeout 240s ./agent/... ./firmware/...
 
 fuzz: ## every fuzz target for FUZZTIME (10s)
 	@scripts/fuzz $(FUZZTIME)
