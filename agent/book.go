@@ -24,6 +24,7 @@ type configBook struct {
 func (l *loop) fileChanged(c *config.Change, now int64) {
 	l.dirty = true
 	first := l.conf.disk == nil
+	same := !first && l.conf.disk.Err == nil && l.conf.disk.Hash == c.Hash // only how it is watched has changed
 	before := l.conf.problem
 	l.conf.disk, l.conf.problem, l.conf.pending = c, "", false
 	l.degraded(c.Degraded)
@@ -45,8 +46,15 @@ func (l *loop) fileChanged(c *config.Change, now int64) {
 		l.adopt(now)
 		return
 	}
+	if same {
+		return
+	}
+	when := "in force once disarmed"
+	if l.m.Disarmed() == pause.Yes {
+		when = "in force now: the drone is disarmed"
+	}
 	l.say(report{kind: "config.drift", level: levelWarn,
-		text:  fmt.Sprintf("aim_lock_config.conf was changed on the drone: version %d, %s; in force once disarmed", c.Live.Version, short(c.Hash)),
+		text:  fmt.Sprintf("aim_lock_config.conf was changed on the drone: version %d, %s; %s", c.Live.Version, short(c.Hash), when),
 		pairs: pairs("version", fmt.Sprint(c.Live.Version), "sha256", c.Hash, "in_force", l.conf.hash)}, now)
 }
 

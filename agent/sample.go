@@ -43,6 +43,9 @@ func (s source) sampleBus(ctx context.Context, bus hal.SensorBus, index []int) {
 	defer tick.Stop()
 	for {
 		for i, sensor := range bus.Sensors {
+			if ctx.Err() != nil {
+				return // a stuck bus would take a second for each
+			}
 			milliC, ok := sense(sensor.Sense)
 			s.send(ctx, event{kind: motorTemp, at: s.clock(), index: index[i], milliC: milliC, ok: ok})
 		}

@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"unicode/utf8"
+
 	"github.com/aim-control/aimlock/agent/pause"
 	"github.com/aim-control/aimlock/agent/telemetry"
 )
@@ -137,9 +139,13 @@ func (l *loop) faults(out []string) []string {
 	return append(out, l.troubles...)
 }
 
+// clip shortens a text to about n bytes, at a whole character.
 func clip(s string, n int) string {
-	if len(s) > n {
-		return s[:n] + "…"
+	if len(s) <= n {
+		return s
 	}
-	return s
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n] + "…"
 }

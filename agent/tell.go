@@ -190,7 +190,8 @@ func hot(r *locksmith.Report) pause.Tri {
 
 // reclaimed is the report of a stale lock that was taken back.
 func reclaimed(e *locksmith.Evidence, now int64) report {
-	return report{kind: "lock.reclaimed", level: levelWarn, text: "stale lock reclaimed: " + e.String(),
+	return report{kind: "lock.reclaimed", level: levelWarn,
+		text: fmt.Sprintf("stale lock reclaimed from %s (pid %d, %s), %v: %s", e.Holder, e.PID, e.Role, e.Verdict, e.Proof),
 		pairs: pairs("holder", e.Holder, "pid", fmt.Sprint(e.PID), "role", e.Role, "reason", e.Reason, "verdict", e.Verdict.String(),
 			"epoch", fmt.Sprint(e.Epoch), "old_epoch", fmt.Sprint(e.OldEpoch), "proof", e.Proof)}
 }
