@@ -4,7 +4,6 @@ import (
 	"github.com/aim-control/aimlock/agent/config"
 	"github.com/aim-control/aimlock/agent/locksmith"
 	"github.com/aim-control/aimlock/agent/pause"
-	"github.com/aim-control/aimlock/agent/telemetry"
 )
 
 // kind says what an event of the loop carries.
@@ -21,10 +20,6 @@ const (
 	link                   // ok: connected; text: why not
 	ask                    // reply: somebody wants the status now
 	trouble                // text: a part of the agent that is broken; ok: mended
-	peek                   // seen: somebody wants the facts now
-	interlock              // ok: a patch is being applied; done is closed after the request line was driven
-	patchState             // patch
-	switched               // change is the new live file, put there by us; ok: it is the committed one
 )
 
 // lineID numbers the input lines.
@@ -51,23 +46,6 @@ type event struct {
 	change *config.Change
 	order  *command
 	reply  chan<- []byte
-	seen   chan<- seen
-	done   chan<- struct{}
-	patch  telemetry.Patch
-}
-
-// seen is what the one who applies patches must know of the loop, at one
-// moment.
-type seen struct {
-	at                int64
-	disarmed, holding pause.Tri // believed, and fresh
-	state             pause.State
-	present           pause.Set // causes that hold
-	requested         bool      // the request line is on, and driven without an error
-	unknown           bool      // a temperature or the flight controller is UNKNOWN
-	online            bool
-	live              *config.Live // in force
-	hash              string
 }
 
 // command is a verified order of the operator.

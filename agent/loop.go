@@ -172,8 +172,6 @@ func (l *loop) observe(ev event, now int64) {
 		l.linked(ev.ok, ev.text, now)
 	case ask:
 		ev.reply <- append([]byte(nil), l.statusBytes(now)...)
-	case peek, interlock, patchState, switched:
-		l.patching(ev, now)
 	case trouble:
 		if ev.ok {
 			l.mended(ev.text)
