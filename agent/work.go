@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,7 +20,7 @@ func (p *parts) newUplink(ctx context.Context) error {
 	conn := p.state.get().Conn + 1
 	p.reserve(conn)
 	var tlsConfig *tls.Config
-	if id.MQTT.CA != "" || id.MQTT.Cert != "" {
+	if strings.HasPrefix(id.MQTT.Broker, "mqtts:") {
 		var err error
 		if tlsConfig, err = telemetry.TLSConfig(id.MQTT.CA, id.MQTT.Cert, id.MQTT.Key, "", p.s.Built); err != nil {
 			return err
@@ -156,13 +157,21 @@ func (p *parts) watchLock(ctx context.Context, cancel context.CancelCauseFunc) {
 	}
 }
 
+// forgetAfter is when the start, the connect included, is over, in seconds.
+const forgetAfter = 5
+
 // feed feeds the watchdogs, but only for turns that were completed since the
 // last time: a hung loop starves them.
 func (p *parts) feed(ctx context.Context) {
 	tick := time.NewTicker(feedEvery)
 	defer tick.Stop()
 	var fed uint64
-	for wait(ctx, tick.C) {
+	for n := 0; wait(ctx, tick.C); n++ {
+		if n == forgetAfter {
+			if err := forgetStart(); err != nil {
+				p.s.Log.Debug("memory of the start is kept", "err", err)
+			}
+		}
 		turns := p.turns.Load()
 		if turns == fed {
 			continue

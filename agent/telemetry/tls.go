@@ -16,29 +16,18 @@ const maxPEM = 256 << 10
 // ErrTLS is a certificate or key that cannot be used.
 var ErrTLS = errors.New("tls")
 
-// TLSConfig is the configuration of mqtts. ca, cert and key are PEM files; the
-// broker's certificate must come from ca (never from the system's store: a
-// drone trusts its own fleet's authority alone) and name serverName, "" for
-// the URL's host. cert and key are read anew for each connection, so that they
-// can be renewed under a running agent.
+// TLSConfig is the configuration of mqtts. ca, cert and key are PEM files. The
+// broker's certificate must come from ca, the fleet's own authority; "" takes
+// the system's authorities, for brokers with a public certificate. It must name
+// serverName, "" for the URL's host. cert and key are read anew for each
+// connection, so that they can be renewed under a running agent; both "": no
+// client certificate is shown.
 //
 // Certificates are judged at the later of the clock and floor (build time, last
 // commit): a drone whose clock stands in 1970 still reports, and one whose
 // clock was turned back does not trust what has expired before floor.
 func TLSConfig(ca, cert, key, serverName string, floor time.Time) (*tls.Config, error) {
-	pem, err := readPEM(ca)
-	if err != nil {
-		return nil, err
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("telemetry: %w: %s: no certificate in it; mqtt.ca is the PEM file of the broker's authority", ErrTLS, ca)
-	}
-	if _, err := loadPair(cert, key); err != nil {
-		return nil, err
-	}
-	return &tls.Config{
-		RootCAs:    roots,
+	c := &tls.Config{
 		ServerName: serverName,
 		MinVersion: tls.VersionTLS12,
 		Time: func() time.Time {
@@ -47,10 +36,25 @@ func TLSConfig(ca, cert, key, serverName string, floor time.Time) (*tls.Config, 
 			}
 			return floor
 		},
-		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			return loadPair(cert, key)
-		},
-	}, nil
+	}
+	if ca != "" {
+		pem, err := readPEM(ca)
+		if err != nil {
+			return nil, err
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("telemetry: %w: %s: no certificate in it; mqtt.ca is the PEM file of the broker's authority", ErrTLS, ca)
+		}
+	}
+	if cert == "" && key == "" {
+		return c, nil
+	}
+	if _, err := loadPair(cert, key); err != nil {
+		return nil, err
+	}
+	c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return loadPair(cert, key) }
+	return c, nil
 }
 
 func loadPair(cert, key string) (*tls.Certificate, error) {

@@ -117,6 +117,7 @@ func check(id *config.Identity, stdout, stderr io.Writer) int {
 }
 
 func serve(o options, id *config.Identity, b *board.Board, stderr io.Writer) error {
+	agent.TuneMemory()
 	level := slog.LevelInfo
 	if o.verbose {
 		level = slog.LevelDebug
