@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -32,15 +31,12 @@ import (
 	"github.com/aim-control/aimlock/hal/sim/wire"
 )
 
-// droneArch is what the drone process is built for.
-var droneArch = cmp.Or(os.Getenv("AIMBENCH_ARCH"), runtime.GOARCH)
-
 // drone starts the drone process on a world of its own. Its log lines go to
 // said until it ends.
-func drone(ctx context.Context, dir string, said func(line string), mode ...string) (cmd *exec.Cmd, started time.Time, err error) {
+func drone(ctx context.Context, dir, arch string, said func(line string), mode ...string) (cmd *exec.Cmd, started time.Time, err error) {
 	bin := filepath.Join(dir, "..", "bench-drone")
 	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-gcflags=std=-l", "-ldflags", "-s -w", "-o", bin, "./agent/bench/drone")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOARCH="+droneArch)
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOARCH="+arch)
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, started, fmt.Errorf("%w\n%s", err, out)
 	}
@@ -97,7 +93,7 @@ func reclaim(ctx context.Context, dir string) ([]row, error) {
 			dialled <- rec // as it was when the network was first touched
 		}
 	}()
-	cmd, started, err := drone(ctx, dir, func(line string) {
+	cmd, started, err := drone(ctx, dir, runtime.GOARCH, func(line string) {
 		if strings.Contains(line, "stale lock reclaimed") {
 			select {
 			case reclaimed <- time.Now():
@@ -168,30 +164,41 @@ func resident(ctx context.Context, dir string) ([]row, error) {
 	if _, err := identity(dir, "mqtts://"+addr, "clear_for = \"1s\"", fmt.Sprintf("ca = %q", ca)); err != nil {
 		return nil, err
 	}
-	agentCPU, rss, anon, err := watch(ctx, dir)
+	native, err := watch(ctx, dir, runtime.GOARCH, 12*time.Second)
 	if err != nil {
 		return nil, err
 	}
-	controlCPU, _, _, err := watch(ctx, dir, "control")
+	control, err := watch(ctx, dir, runtime.GOARCH, 12*time.Second, "control")
 	if err != nil {
 		return nil, err
+	}
+	small, arch := native, runtime.GOARCH
+	if runtime.GOARCH == "amd64" { // the budget is armv7's: 32 bits, as 386 is
+		if small, err = watch(ctx, dir, "386", 6*time.Second); err != nil {
+			return nil, err
+		}
+		arch = "386"
 	}
 	return []row{
-		{What: "resident memory, TLS up", Budget: "≤ 7 MB", Measured: fmt.Sprintf("%.1f MB", rss), OK: rss <= 7, Note: droneArch + ", with the simulated board's socket client linked in"},
-		{What: "of which anonymous", Budget: "≤ 2 MB", Measured: fmt.Sprintf("%.1f MB", anon), OK: anon <= 2},
-		{What: "CPU at 10 Hz over eight sensors", Budget: "< 1 % of a core", Measured: fmt.Sprintf("%.2f %% (%.2f %% less a control's %.2f %%)", agentCPU-controlCPU, agentCPU, controlCPU),
-			OK: agentCPU-controlCPU < 1, Note: "the control makes the same transfers over the board's socket, which stands for ioctls here, and nothing else"},
+		{What: "resident memory, TLS up", Budget: "≤ 7 MB", Measured: fmt.Sprintf("%.1f MB on %s (%.1f MB on %s)", small.rss, arch, native.rss, runtime.GOARCH), OK: small.rss <= 7,
+			Note: "the budget is armv7's, which the emulated board will measure; with the simulated board's socket client linked in"},
+		{What: "of which anonymous", Budget: "≤ 2 MB", Measured: fmt.Sprintf("%.1f MB on %s (%.1f MB on %s)", small.anon, arch, native.anon, runtime.GOARCH), OK: small.anon <= 2},
+		{What: "CPU at 10 Hz over eight sensors", Budget: "< 1 % of a core", Measured: fmt.Sprintf("%.2f %% (%.2f %% less a control's %.2f %%)", native.cpu-control.cpu, native.cpu, control.cpu),
+			OK: native.cpu-control.cpu < 1, Note: "the control makes the same transfers over the board's socket, which stands for ioctls here, and nothing else"},
 	}, nil
 }
 
+// usage is what a process uses: percent of a core, MB of 10^6 bytes.
+type usage struct{ cpu, rss, anon float64 }
+
 // watch runs the drone process until it is settled and measures it.
-func watch(ctx context.Context, dir string, mode ...string) (cpu, rss, anon float64, err error) {
+func watch(ctx context.Context, dir, arch string, window time.Duration, mode ...string) (u usage, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var once sync.Once
 	up := make(chan struct{})
 	var refused atomic.Value
-	cmd, _, err := drone(ctx, dir, func(line string) {
+	cmd, _, err := drone(ctx, dir, arch, func(line string) {
 		if strings.Contains(line, "the broker is reached") {
 			once.Do(func() { close(up) })
 		} else if strings.Contains(line, "ERROR") || strings.Contains(line, "WARN") {
@@ -199,34 +206,33 @@ func watch(ctx context.Context, dir string, mode ...string) (cpu, rss, anon floa
 		}
 	}, mode...)
 	if err != nil {
-		return 0, 0, 0, err
+		return u, err
 	}
 	select {
 	case <-up:
 	case <-ctx.Done():
-		return 0, 0, 0, fmt.Errorf("TLS did not come up: %v", refused.Load())
+		return u, fmt.Errorf("TLS did not come up: %v", refused.Load())
 	}
 	pid := cmd.Process.Pid
 	time.Sleep(settle)
 	before, err := cpuTicks(pid)
 	if err != nil {
-		return 0, 0, 0, err
+		return u, err
 	}
 	time.Sleep(window)
 	after, err := cpuTicks(pid)
 	if err != nil {
-		return 0, 0, 0, err
+		return u, err
 	}
-	rss, anon, err = memory(pid)
+	u.rss, u.anon, err = memory(pid)
+	u.cpu = float64(after-before) / 100 / window.Seconds() * 100
 	cancel()
 	_ = cmd.Wait()
-	return float64(after-before) / 100 / window.Seconds() * 100, rss, anon, err
+	return u, err
 }
 
-const (
-	settle = 7 * time.Second  // the start is over and forgotten
-	window = 15 * time.Second // in which CPU is counted
-)
+// settle is when the start is over and forgotten.
+const settle = 7 * time.Second
 
 func tlsBroker(ctx context.Context, cert tls.Certificate) (string, error) {
 	s := mqtt.New(&mqtt.Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
