@@ -119,6 +119,9 @@ func (p *parts) openState() error {
 	if lost != nil {
 		p.say(report{kind: "state.lost", level: levelError, text: "the saved state is damaged; waivers and hold times begin anew", pairs: pairs("why", lost.Error())})
 	}
+	if id.Lock.Reclaim == "overdue" {
+		p.say(report{kind: "identity.ignored", level: levelWarn, text: "lock.reclaim = \"overdue\" is not carried out by this version: an overdue holder is reported, not ended"})
+	}
 	live, hash := p.lastGood()
 	p.inForce.Store(live)
 	p.hash = hash
