@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -40,7 +41,10 @@ func agent(path string) error {
 		return err
 	}
 	fmt.Println("requested")
-	select {} // until it is killed
+	never := make(chan os.Signal, 1) // an empty select could be a deadlock to the scheduler
+	signal.Notify(never, syscall.SIGUSR2)
+	<-never // until it is killed
+	return nil
 }
 
 // serve serves a world on a real socket until the test ends.

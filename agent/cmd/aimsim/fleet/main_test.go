@@ -13,11 +13,11 @@ import (
 func TestMain(m *testing.M) {
 	switch os.Getenv("AIMSIM_TEST_ROLE") {
 	case "sleeper":
-		select {}
+		hang()
 	case "deaf": // says when it no longer hears SIGTERM
 		signal.Ignore(syscall.SIGTERM)
 		fmt.Println("deaf")
-		select {}
+		hang()
 	case "parent": // starts a sleeper, says its pid, and hangs
 		s := newSpawner()
 		p, err := s.start(sleeper())
@@ -26,9 +26,17 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		fmt.Println(p.pid)
-		select {}
+		hang()
 	}
 	os.Exit(m.Run())
+}
+
+// hang waits for a signal that does not come. An empty select would be a
+// deadlock to Go's scheduler, which then ends the program.
+func hang() {
+	never := make(chan os.Signal, 1)
+	signal.Notify(never, syscall.SIGUSR2)
+	<-never
 }
 
 func role(name string) *exec.Cmd {
