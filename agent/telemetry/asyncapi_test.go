@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -14,23 +15,23 @@ import (
 // channels are the topics below aim/v1/{fleet}/{drone}/.
 var channels = []struct {
 	name, leaf, action, message string
-	qos                         int
+	qos                         byte
 	retain                      bool
 	who                         string
 }{
-	{"availability", "availability", "send", "Availability", 1, true, "the drone, and its will"},
-	{"status", "status", "send", "Status", 1, true, "the drone, on change and every minute"},
-	{"telemetry", "telemetry", "send", "Telemetry", 0, false, "the drone, each telemetry.interval; only the newest is kept"},
-	{"event", "event", "send", "Event", 1, false, "the drone"},
-	{"command", "command/{id}", "receive", "Envelope", 1, false, "an operator, never retained; the payload of the envelope is a Command, signed with minisign by trust.threshold keys of trust.command"},
-	{"reply", "reply/{id}", "send", "Reply", 1, false, "the drone, to command/{id}"},
+	{"availability", LeafAvailability, "send", "Availability", 1, true, "the drone, and its will"},
+	{"status", LeafStatus, "send", "Status", 1, true, "the drone, on change and every minute"},
+	{"telemetry", LeafTelemetry, "send", "Telemetry", 0, false, "the drone, each telemetry.interval; only the newest is kept"},
+	{"event", LeafEvent, "send", "Event", 1, false, "the drone"},
+	{"command", LeafCommand + "{id}", "receive", "Envelope", 1, false, "an operator, never retained; the payload of the envelope is a Command, signed with minisign by trust.threshold keys of trust.command"},
+	{"reply", LeafReply + "{id}", "send", "Reply", 1, false, "the drone, to command/{id}"},
 }
 
 // TestAsyncAPI holds asyncapi.yaml against wire.go: channels from the table
-// above, payloads from the structs, their tags and comments. Run with -update
-// after a change of either.
+// above, payloads from the structs, their tags, comments and notes. Run with
+// -update after a change of any. It is not parallel: the others read what
+// -update writes.
 func TestAsyncAPI(t *testing.T) {
-	t.Parallel()
 	head, err := os.ReadFile("testdata/asyncapi.head.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +55,7 @@ func channelYAML() string {
 	var b strings.Builder
 	b.WriteString("channels:\n")
 	for _, c := range channels {
-		fmt.Fprintf(&b, "  %s:\n    address: aim/v1/{fleet}/{drone}/%s\n    description: From %s.\n    parameters:\n", c.name, c.leaf, c.who)
+		fmt.Fprintf(&b, "  %s:\n    address: %s\n    description: From %s.\n    parameters:\n", c.name, Topic("{fleet}", "{drone}", c.leaf), c.who)
 		b.WriteString("      fleet:\n        description: \"[a-z0-9][a-z0-9-]{0,31}\"\n      drone:\n        description: \"[a-z0-9][a-z0-9-]{0,31}\"\n")
 		if strings.Contains(c.leaf, "{id}") {
 			b.WriteString("      id:\n        description: 1 to 64 of A-Z a-z 0-9 . _ -\n")
@@ -67,8 +68,13 @@ func channelYAML() string {
 			c.name, c.action, c.name, c.qos, c.retain)
 	}
 	b.WriteString("components:\n  messages:\n")
+	limits := map[string]int{}
+	for _, m := range samples() {
+		limits[reflect.TypeOf(m).Elem().Name()] = m.about().limit
+	}
+	limits["Envelope"] = maxEnvelope // an uplink takes no longer command
 	for _, c := range channels {
-		fmt.Fprintf(&b, "    %s:\n      payload:\n        $ref: \"#/components/schemas/%s\"\n", c.message, c.message)
+		fmt.Fprintf(&b, "    %s:\n      contentType: application/vnd.msgpack\n      description: At most %d bytes.\n      payload:\n        $ref: \"#/components/schemas/%s\"\n", c.message, limits[c.message], c.message)
 	}
 	return b.String()
 }
@@ -91,6 +97,7 @@ func schemaYAML(t *testing.T) string {
 		}
 	}
 	var b strings.Builder
+	n := readNotes(t)
 	b.WriteString("  schemas:\n")
 	for _, decl := range file.Decls {
 		gen, ok := decl.(*ast.GenDecl)
@@ -99,13 +106,14 @@ func schemaYAML(t *testing.T) string {
 		}
 		spec := gen.Specs[0].(*ast.TypeSpec)
 		if st, ok := spec.Type.(*ast.StructType); ok {
-			structYAML(&b, spec.Name.Name, gen.Doc.Text(), st, tuples[spec.Name.Name])
+			structYAML(&b, n, spec.Name.Name, gen.Doc.Text(), st, tuples[spec.Name.Name])
 		}
 	}
+	n.done()
 	return b.String()
 }
 
-func structYAML(b *strings.Builder, name, doc string, st *ast.StructType, tuple bool) {
+func structYAML(b *strings.Builder, n *notes, name, doc string, st *ast.StructType, tuple bool) {
 	fmt.Fprintf(b, "    %s:\n      description: %q\n", name, strings.Join(strings.Fields(doc), " "))
 	indent := "        "
 	if tuple {
@@ -121,9 +129,7 @@ func structYAML(b *strings.Builder, name, doc string, st *ast.StructType, tuple 
 		} else {
 			fmt.Fprintf(b, "%s%q:\n%s  title: %s\n", indent, key, indent, tag.Get("json"))
 		}
-		if text := strings.Join(strings.Fields(f.Comment.Text()), " "); text != "" {
-			fmt.Fprintf(b, "%s  description: %q\n", indent, text)
-		}
+		fmt.Fprintf(b, "%s  description: %q\n", indent, n.about(name, key, f.Comment.Text()))
 		typeYAML(b, indent+"  ", f.Type)
 	}
 }
@@ -145,8 +151,67 @@ func typeYAML(b *strings.Builder, indent string, e ast.Expr) {
 			fmt.Fprintf(b, "%stype: boolean\n", indent)
 		case strings.Contains(x.Name, "int"):
 			fmt.Fprintf(b, "%stype: integer\n%sformat: %s\n", indent, indent, x.Name)
+			if x.Name[0] == 'u' {
+				fmt.Fprintf(b, "%sminimum: 0\n", indent)
+			}
 		default:
 			fmt.Fprintf(b, "%s$ref: \"#/components/schemas/%s\"\n", indent, x.Name)
+		}
+	}
+}
+
+// notes say of fields what their comments in wire.go leave out: unit, range,
+// words. They lie in testdata/asyncapi.notes, "Struct.key|text" a line; the
+// struct "*" stands for each message whose field has neither line nor comment.
+type notes struct {
+	t    *testing.T
+	text map[string]string
+	used map[string]bool
+}
+
+func readNotes(t *testing.T) *notes {
+	data, err := os.ReadFile("testdata/asyncapi.notes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &notes{t, map[string]string{}, map[string]bool{}}
+	for line := range strings.Lines(string(data)) {
+		key, text, ok := strings.Cut(strings.TrimSpace(line), "|")
+		if _, twice := n.text[key]; !ok || twice {
+			t.Errorf("asyncapi.notes: %q: not Struct.key|text, or its key is there twice", line)
+		}
+		n.text[key] = text
+	}
+	return n
+}
+
+// about describes a field; every field needs a comment or a note.
+func (n *notes) about(name, key, comment string) string {
+	parts := []string{strings.Join(strings.Fields(comment), " ")}
+	for _, at := range []string{name + "." + key, "*." + key} {
+		// "*" is for the head that all messages share, so no tuple has it.
+		if text, ok := n.text[at]; ok && (at[0] != '*' || comment == "" && n.message(name)) {
+			n.used[at] = true
+			parts = append(parts, text)
+			break
+		}
+	}
+	text := strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), "; ")
+	if text == "" {
+		n.t.Errorf("%s.%s: what is it? Write a comment in wire.go or a line in asyncapi.notes", name, key)
+	}
+	return text
+}
+
+func (n *notes) message(name string) bool {
+	m, ok := samples()[strings.ToLower(name)]
+	return ok && m.about().hasSchema
+}
+
+func (n *notes) done() {
+	for key := range n.text {
+		if !n.used[key] {
+			n.t.Errorf("asyncapi.notes: %s: no such field in wire.go", key)
 		}
 	}
 }
