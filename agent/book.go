@@ -42,7 +42,7 @@ func (l *loop) fileChanged(c *config.Change, now int64) {
 		return
 	}
 	l.conf.pending = true
-	if l.conf.hash == "" && first { // the drone's first configuration
+	if l.conf.hash == "" { // the drone's first: better than the defaults, in the air too
 		l.adopt(now)
 		return
 	}

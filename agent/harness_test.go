@@ -95,33 +95,48 @@ type rig struct {
 
 func newRig(t testing.TB, seed uint64) *rig {
 	t.Helper()
+	fs := faultfs.New()
+	if err := fs.Mkdirat(-100, "/state", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return rigOn(t, seed, fs, sim.New(simBoard(t), seed), "boot-1")
+}
+
+func simBoard(t testing.TB) *board.Board {
+	t.Helper()
 	b, err := board.Lookup("sim")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return b
+}
+
+// rigOn makes a rig on a world and a disk, where it finds what an earlier one
+// has left.
+func rigOn(t testing.TB, seed uint64, fs durable.Sys, world *sim.World, boot string) *rig {
+	t.Helper()
 	live, err := config.ParseLive("default", config.Default())
 	if err != nil {
 		t.Fatal(err)
 	}
 	start := time.Now()
 	clock := func() int64 { return int64(time.Since(start)) + 1 }
-	r := &rig{world: sim.New(b, seed), live: live}
+	b := simBoard(t)
+	r := &rig{world: world, live: live}
 	r.link = &slowLink{rng: rand.New(rand.NewPCG(seed, 3)), rarely: 3000, mu: new(sync.Mutex), sent: map[string]int{}}
-	fs := faultfs.New()
-	if err := fs.Mkdirat(-100, "/state", 0o755); err != nil {
-		t.Fatal(err)
-	}
 	r.disk = &slowDisk{Sys: fs}
 	r.sys = r.disk
 	id := &config.Identity{Drone: "patrol-01", Fleet: "north", Board: "sim", Paths: config.Paths{State: "/state"}}
 	r.s = Start{Identity: id, Board: b, Version: "test", Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Notify: func(string) {},
-		Host: locksmith.Host{BootID: "boot-1", Now: clock}}
+		Host: locksmith.Host{BootID: boot, Now: clock}}
 	if r.state, _, err = openState(r.sys, "/state/"+stateName); err != nil {
 		t.Fatal(err)
 	}
 	r.box = newOutbox(r.sys, "/state/journal")
-	r.keep = newPersister(r.sys, "boot-1", "/state/"+lastGoodName, r.state, r.box, r.s.Log)
-	r.inForce.Store(live)
+	r.keep = newPersister(r.sys, boot, "/state/"+lastGoodName, r.state, r.box, r.s.Log)
+	inForce, hash := r.lastGood()
+	r.inForce.Store(inForce)
+	r.hash = hash
 	if r.hw, err = hal.Open(b, r.world); err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +144,7 @@ func newRig(t testing.TB, seed uint64) *rig {
 	r.oracle = newOracle(r.events, live.SafePause)
 	r.src = source{clock: clock, out: r.oracle.tap}
 	r.loop = r.newLoop()
-	r.up, err = telemetry.NewUplink(telemetry.Options{Fleet: "north", Drone: "patrol-01", Dial: r.link.dial, Boot: "boot-1", Version: "test", Conn: 1,
+	r.up, err = telemetry.NewUplink(telemetry.Options{Fleet: "north", Drone: "patrol-01", Dial: r.link.dial, Boot: boot, Version: "test", Conn: 1,
 		Journal: r.box, Jitter: func() time.Duration { return 0 }})
 	if err != nil {
 		t.Fatal(err)

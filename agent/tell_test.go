@@ -128,6 +128,13 @@ func TestReports(t *testing.T) {
 	}
 }
 
+// stuck is the incident's lock: an updater that ended half an hour ago.
+func stuck(now int64) locksmith.Look {
+	return locksmith.Look{Verdict: locksmith.Overdue, HasRecord: true, At: now, Deadline: now - int64(30*time.Minute),
+		Record: locksmith.Record{Held: true, Holder: "fleet-updater", Role: locksmith.RoleOrchestrator, Reason: "nightly",
+			Process: locksmith.Process{PID: 11103}, Acquired: now - int64(31*time.Minute)}}
+}
+
 func troubles(s *script) {
 	s.after(0, "the first configuration, a free lock")
 	s.file("version = 41\n")
@@ -171,7 +178,7 @@ func troubles(s *script) {
 	s.expect("held", s.now().State == "PAUSED" && s.world.Snapshot().Request)
 	s.expect("resumed", s.order("resume", 0).word == "done")
 	s.after(5*time.Second, "the pilot takes over during a stuck lock: never argue")
-	s.tell(s.ctx, lockEvent(locksmith.Overdue, true))
+	s.tell(s.ctx, event{kind: lockReport, lock: &locksmith.Report{Hot: true, Look: stuck(s.src.clock())}})
 	time.Sleep(4 * time.Second)
 	s.must(s.world.PilotTake())
 	time.Sleep(2 * time.Second)
@@ -183,9 +190,10 @@ func troubles(s *script) {
 	time.Sleep(time.Second)
 	s.expect("still", len(s.now().Causes) == 1)
 	s.tell(s.ctx, lockEvent(locksmith.Free, false))
+	s.file("version = 44\n")
 	s.after(time.Second, "lands: nominal, and the waiting file is adopted")
 	s.must(s.world.PilotRelease())
 	s.must(s.world.Land())
 	time.Sleep(20 * time.Second)
-	s.expect("nominal", s.now().State == "NOMINAL" && s.now().Flight == "disarmed")
+	s.expect("nominal", s.now().State == "NOMINAL" && s.now().Flight == "disarmed" && s.now().Config.Version == 44)
 }

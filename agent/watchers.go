@@ -80,19 +80,19 @@ func (l *loop) linked(up bool, why string, now int64) {
 	}
 }
 
-// obey carries a verified command out. Its reply is what became of it.
+// obey carries a verified command out. Its reply is what became of it. What is
+// refused changes nothing: it must not come true later.
 func (l *loop) obey(c *command, now int64) {
 	out := outcome{word: "done"}
 	switch c.verb {
 	case "pause":
+		if why := l.refuses(c.hold); why != "" {
+			out = outcome{"refused", why}
+			break
+		}
 		l.step(pause.Event{Kind: pause.CmdPause, At: now, Hold: c.hold})
-		switch {
-		case l.m.State() == pause.Overridden:
-			out = outcome{"refused", "the pilot has taken over: nothing is requested until disarmed"}
-		case l.m.Waived().Has(pause.Command):
-			out = outcome{"refused", "commanded holds are used up for this flight"}
-		case !l.m.InForce().Has(pause.Command):
-			out = outcome{"refused", "safe_pause.on does not name command"}
+		if !l.m.InForce().Has(pause.Command) {
+			out = outcome{"refused", spent}
 		}
 	case "resume":
 		l.step(pause.Event{Kind: pause.CmdResume, At: now})
@@ -100,10 +100,28 @@ func (l *loop) obey(c *command, now int64) {
 			out.reason = "still paused for: " + words(left)
 		}
 	case "report":
-		l.dirty = true
-	default:
+	case "withdraw", "revert":
 		out = outcome{"refused", "no patch is at hand"}
+	default:
+		out = outcome{"refused", fmt.Sprintf("this agent knows no command %q; use pause, resume, report, withdraw or revert", clip(c.verb, 40))}
 	}
 	l.dirty = true
 	c.reply <- out
+}
+
+const spent = "commanded holds are used up for this flight"
+
+// refuses says why a commanded pause of so long is not taken; "": it is.
+func (l *loop) refuses(hold int64) string {
+	switch {
+	case hold <= 0:
+		return "the command names no hold; give one above zero"
+	case l.m.State() == pause.Overridden:
+		return "the pilot has taken over: nothing is requested until disarmed"
+	case l.m.Waived().Has(pause.Command):
+		return spent
+	case !l.m.Policy().On.Has(pause.Command):
+		return "safe_pause.on does not name command"
+	}
+	return ""
 }
