@@ -88,7 +88,7 @@ func TestAsyncAPITopics(t *testing.T) {
 	t.Parallel()
 	e := &ear{stub: newStub(), said: map[string]string{}}
 	o := Options{Journal: oneEvent{}, OnCommand: func(string, []byte) {}}
-	bubble(t, o, func() (Link, error) { e.stub = newStub(); return e, nil }, func(u *Uplink) {
+	bubble(t, o, func() (Link, error) { e.stub = newStub(); return e, nil }, func(t *testing.T, u *Uplink) {
 		u.SetStatus([]byte{0x80})
 		u.SetTelemetry([]byte{0x80})
 		u.Reply("7", []byte{0x80})

@@ -65,7 +65,7 @@ func (s *stub) heard(leaf string) (said []string, at []time.Time) {
 }
 
 // bubble runs f with an uplink whose links dial returns.
-func bubble(t *testing.T, o Options, dial func() (Link, error), f func(u *Uplink)) {
+func bubble(t *testing.T, o Options, dial func() (Link, error), f func(t *testing.T, u *Uplink)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		o.Fleet, o.Drone = "north", "a"
@@ -80,7 +80,7 @@ func bubble(t *testing.T, o Options, dial func() (Link, error), f func(u *Uplink
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { defer close(done); u.Run(ctx) }()
-		f(u)
+		f(t, u)
 		cancel()
 		<-done
 	})
@@ -90,7 +90,7 @@ func bubble(t *testing.T, o Options, dial func() (Link, error), f func(u *Uplink
 func TestStatusRepeats(t *testing.T) {
 	t.Parallel()
 	var s *stub
-	bubble(t, Options{}, func() (Link, error) { s = newStub(); return s, nil }, func(u *Uplink) {
+	bubble(t, Options{}, func() (Link, error) { s = newStub(); return s, nil }, func(t *testing.T, u *Uplink) {
 		u.SetStatus([]byte("same"))
 		time.Sleep(10*time.Minute + 30*time.Second)
 		synctest.Wait()
@@ -106,12 +106,34 @@ func TestStatusRepeats(t *testing.T) {
 	})
 }
 
+// A new connection says the status at once, although it has not changed.
+func TestStatusAtReconnect(t *testing.T) {
+	t.Parallel()
+	var all []*stub
+	bubble(t, Options{}, func() (Link, error) { all = append(all, newStub()); return all[len(all)-1], nil }, func(t *testing.T, u *Uplink) {
+		u.SetStatus([]byte("same"))
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		all[0].Close()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if len(all) != 2 {
+			t.Fatalf("%d links", len(all))
+		}
+		_, hello := all[1].heard(LeafAvailability)
+		said, at := all[1].heard(LeafStatus)
+		if len(said) != 1 || !at[0].Equal(hello[0]) {
+			t.Errorf("status %q at %v, availability at %v", said, at, hello)
+		}
+	})
+}
+
 // A link that stalls half a minute holds up nobody who sets; when it goes on,
 // the newest goes out and nothing that is old.
 func TestStalledLink(t *testing.T) {
 	t.Parallel()
 	var s *stub
-	bubble(t, Options{}, func() (Link, error) { s = newStub(); return s, nil }, func(u *Uplink) {
+	bubble(t, Options{}, func() (Link, error) { s = newStub(); return s, nil }, func(t *testing.T, u *Uplink) {
 		u.SetStatus([]byte("s0"))
 		synctest.Wait()
 		s.mu.Lock()
@@ -156,7 +178,7 @@ func TestUnacknowledged(t *testing.T) {
 		s.mute = len(all) == 0
 		all = append(all, s)
 		return s, nil
-	}, func(u *Uplink) {
+	}, func(t *testing.T, u *Uplink) {
 		time.Sleep(ackWithin + 2*housekeep)
 		synctest.Wait()
 		if l := nextLink(t, c, false); !errors.Is(l.err, ErrLink) || len(all) != 2 {
@@ -181,7 +203,7 @@ func TestJournalTrouble(t *testing.T) {
 	j.fail = errors.New("EIO")
 	j.add(nil, make([]byte, MaxEvent+1), []byte("good"), []byte{reportMark})
 	var s *stub
-	bubble(t, Options{Journal: j}, func() (Link, error) { s = newStub(); return s, nil }, func(u *Uplink) {
+	bubble(t, Options{Journal: j}, func() (Link, error) { s = newStub(); return s, nil }, func(t *testing.T, u *Uplink) {
 		time.Sleep(2 * housekeep)
 		synctest.Wait()
 		if said, _ := s.heard(LeafEvent); !slices.Equal(said, []string{"good"}) {
@@ -202,7 +224,7 @@ func TestBackoff(t *testing.T) {
 	bubble(t, Options{OnLink: onLink, Conn: 1}, func() (Link, error) {
 		at = append(at, time.Now())
 		return nil, errors.New("no route")
-	}, func(u *Uplink) { time.Sleep(5 * time.Minute) })
+	}, func(t *testing.T, u *Uplink) { time.Sleep(5 * time.Minute) })
 	want := []time.Duration{1, 2, 4, 8, 16, 32, 60, 60}
 	for i, w := range want {
 		if d := at[i+1].Sub(at[i]); d != w*time.Second {

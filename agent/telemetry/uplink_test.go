@@ -83,6 +83,10 @@ func TestReconnect(t *testing.T) {
 	if m := b.next(t, LeafStatus); string(m.payload) != "status" {
 		t.Errorf("status %q", m.payload)
 	}
+	b.kick()
+	if a := b.nextAvailability(t, false); a.Conn != 4 {
+		t.Errorf("second will %+v", a)
+	}
 }
 
 // An entry counts only when the connection that carried it acknowledged it: a
