@@ -54,11 +54,18 @@ func (o orders) judge(topicID string, payload []byte) (*telemetry.Command, error
 		return nil, fmt.Errorf("%w: signed for %s/%s", errOtherOne, c.Fleet, c.Drone)
 	case c.Boot != o.boot:
 		return nil, fmt.Errorf("%w: the drone has rebooted since; sign it anew", errOtherBoot)
-	case c.Counter <= o.state.get().Counter:
-		return nil, fmt.Errorf("%w: counter %d was used or passed", errReplay, c.Counter)
 	}
-	if err := o.state.update(func(s *savedState) { s.Counter = c.Counter }); err != nil {
+	var used bool
+	err := o.state.update(func(s *savedState) { // here, as the state may be read only now
+		if used = c.Counter <= s.Counter; !used {
+			s.Counter = c.Counter
+		}
+	})
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("%w: the counter could not be written: %w", errNotKept, err)
+	case used:
+		return nil, fmt.Errorf("%w: counter %d was used or passed", errReplay, c.Counter)
 	}
 	return c, nil
 }

@@ -57,8 +57,8 @@ func (o *outbox) Ack(n uint64) error {
 }
 
 // lastNumber is the number of the newest event of this boot, 0 if none.
-func (o *outbox) lastNumber(boot string) (n uint64) {
-	_ = o.with(func(j *durable.Journal) error {
+func (o *outbox) lastNumber(boot string) (n uint64, err error) {
+	err = o.with(func(j *durable.Journal) error {
 		entry, ok := j.Last()
 		var ev telemetry.Event
 		if ok && telemetry.Decode(entry.Data, &ev) == nil && ev.Boot == boot {
@@ -66,7 +66,7 @@ func (o *outbox) lastNumber(boot string) (n uint64) {
 		}
 		return nil
 	})
-	return n
+	return n, err
 }
 
 func (o *outbox) close() error {

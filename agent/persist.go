@@ -2,8 +2,10 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/aim-control/aimlock/agent/pause"
 	"github.com/aim-control/aimlock/agent/telemetry"
@@ -11,7 +13,8 @@ import (
 )
 
 const (
-	maxReports = 256 // that wait for the disk; further ones are counted and lost
+	retryEvery = 5 * time.Second // what could not be written is tried again
+	maxReports = 256             // that wait for the disk; further ones are counted and lost
 	maxEvent   = telemetry.MaxEvent
 )
 
@@ -40,14 +43,28 @@ type persister struct {
 	trouble func(part, why string) // a write failed; "" : it works again
 	log     *slog.Logger
 	n       uint64 // of the last event of this boot
+	counted bool   // n has gone on from the journal's newest
 	broken  map[string]bool
 }
 
 func newPersister(sys durable.Sys, boot, lastGood string, state *stateFile, journal *outbox, log *slog.Logger) *persister {
 	p := &persister{reports: make(chan report, maxReports), dirty: make(chan struct{}, 1), sys: sys, boot: boot, last: lastGood,
 		state: state, journal: journal, log: log, wake: func() {}, trouble: func(string, string) {}, broken: map[string]bool{}}
-	p.n = journal.lastNumber(boot)
+	_ = p.count()
 	return p
+}
+
+// count goes on from the newest number in the journal: one that was used in
+// this boot must not be used again, or its event counts as a duplicate.
+func (p *persister) count() error {
+	if p.counted {
+		return nil
+	}
+	n, err := p.journal.lastNumber(p.boot)
+	if err == nil {
+		p.n, p.counted = p.n+n, true
+	}
+	return err
 }
 
 // report implements keeper.
@@ -86,8 +103,12 @@ func (p *persister) nudge() {
 
 // run writes until ctx ends, and then what is left.
 func (p *persister) run(ctx context.Context) {
+	retry := time.NewTicker(retryEvery)
+	defer retry.Stop()
 	for {
 		select {
+		case <-retry.C:
+			p.flush()
 		case r := <-p.reports:
 			p.write(r)
 		case <-p.dirty:
@@ -114,20 +135,29 @@ func (p *persister) drain() {
 // write logs a report and appends it to the journal, numbered.
 func (p *persister) write(r report) {
 	r.write(p.log)
+	err := p.count()
 	p.mu.Lock()
 	p.n += 1 + p.dropped // what was dropped shows as a gap
 	p.dropped = 0
 	p.mu.Unlock()
-	ev := telemetry.Event{Schema: telemetry.Schema, Boot: p.boot, TimeMS: r.wallMS, UpMS: r.at / ms, N: p.n,
-		Kind: r.kind, Level: r.level, Text: clip(r.text, 2000), Evidence: clipped(r.pairs)}
-	data, err := telemetry.Append(nil, &ev)
 	if err == nil {
-		err = p.journal.append(telemetry.EventEntry(data))
+		err = p.enter(r)
 	}
 	p.outcome("journal", err)
 	if err == nil {
 		p.wake()
 	}
+}
+
+// enter appends a report to the journal.
+func (p *persister) enter(r report) error {
+	ev := telemetry.Event{Schema: telemetry.Schema, Boot: p.boot, TimeMS: r.wallMS, UpMS: r.at / ms, N: p.n,
+		Kind: r.kind, Level: r.level, Text: clip(r.text, 2000), Evidence: clipped(r.pairs)}
+	data, err := telemetry.Append(nil, &ev)
+	if err != nil {
+		return err
+	}
+	return p.journal.append(telemetry.EventEntry(data))
 }
 
 func clipped(pairs []telemetry.Evidence) []telemetry.Evidence {
@@ -138,26 +168,35 @@ func clipped(pairs []telemetry.Evidence) []telemetry.Evidence {
 	return out
 }
 
-// flush writes the newest state. The configuration goes first: a state that
-// names a baseline must find its file.
+// flush writes the newest state. Of the configuration the file goes first: a
+// state that names a baseline must find it. What could not be written waits
+// for the next try, unless something newer has come.
 func (p *persister) flush() {
 	p.mu.Lock()
 	saved, config, baseline := p.pause, p.config, p.baseline
 	p.pause, p.config = nil, nil
 	p.mu.Unlock()
-	var err error
+	if saved == nil && config == nil {
+		return
+	}
+	var errConfig, errPause error
 	if config != nil {
-		err = durable.Replace(p.sys, p.last, config, 0o644)
-		if err == nil {
-			err = p.state.update(func(s *savedState) { s.Baseline = baseline })
+		if errConfig = durable.Replace(p.sys, p.last, config, 0o644); errConfig == nil {
+			errConfig = p.state.update(func(s *savedState) { s.Baseline = baseline })
 		}
 	}
-	if saved != nil && err == nil {
-		err = p.state.update(func(s *savedState) { s.Pause = *saved })
+	if saved != nil {
+		errPause = p.state.update(func(s *savedState) { s.Pause = *saved })
 	}
-	if saved != nil || config != nil {
-		p.outcome("state", err)
+	p.mu.Lock()
+	if errConfig != nil && p.config == nil {
+		p.config, p.baseline = config, baseline
 	}
+	if errPause != nil && p.pause == nil {
+		p.pause = saved
+	}
+	p.mu.Unlock()
+	p.outcome("state", errors.Join(errConfig, errPause))
 }
 
 // outcome tells the loop, which tells the world, when writing begins to fail

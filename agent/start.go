@@ -107,17 +107,14 @@ func (p *parts) openState() error {
 			return fmt.Errorf("agent: make the folder, or correct [paths] in the identity: %w", err)
 		}
 	}
-	state, lost, err := openState(p.sys, filepath.Join(id.Paths.State, stateName))
-	if err != nil {
-		return err
-	}
+	state, lost := openState(p.sys, filepath.Join(id.Paths.State, stateName))
 	p.state = state
 	p.box = newOutbox(p.sys, filepath.Join(id.Paths.State, journalName))
 	p.keep = newPersister(p.sys, p.s.Host.BootID, filepath.Join(id.Paths.State, lastGoodName), state, p.box, p.s.Log)
 	p.say(report{kind: "agent.started", level: levelInfo, text: "aimd " + p.s.Version + " starts", pairs: pairs("drone", id.Drone, "fleet", id.Fleet,
 		"board", p.s.Board.Name, "boot", p.s.Host.BootID, "pid", fmt.Sprint(os.Getpid()))})
 	if lost != nil {
-		p.say(report{kind: "state.lost", level: levelError, text: "the saved state is damaged; waivers and hold times begin anew", pairs: pairs("why", lost.Error())})
+		p.say(report{kind: "state.lost", level: levelError, text: "the saved state cannot be used; waivers and hold times begin anew", pairs: pairs("why", lost.Error())})
 	}
 	if id.Lock.Reclaim == "overdue" {
 		p.say(report{kind: "identity.ignored", level: levelWarn, text: "lock.reclaim = \"overdue\" is not carried out by this version: an overdue holder is reported, not ended"})

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/aim-control/aimlock/agent/pause"
 	"github.com/aim-control/aimlock/firmware/durable"
 )
@@ -20,35 +22,54 @@ type savedState struct {
 	Counter  uint64      `json:"counter"`  // the highest of any command obeyed
 }
 
-// stateFile keeps a savedState in two slots.
+// stateFile keeps a savedState in two slots. While the disk does not let it be
+// read, it is what the agent knows, and is not written: the counters on the
+// disk may be higher.
 type stateFile struct {
-	sys   durable.Sys
-	path  string
-	gate  gate
-	slots *durable.Slots
-	s     savedState
+	sys    durable.Sys
+	path   string
+	gate   gate
+	slots  *durable.Slots // nil: not open
+	loaded bool           // s has begun with what was on disk
+	s      savedState
 }
 
 // openState reads the state, or begins a new one; lost says why an old one
-// could not be used.
-func openState(sys durable.Sys, path string) (f *stateFile, lost error, err error) {
-	slots, err := durable.OpenSlots(sys, path, maxState)
-	if err != nil {
-		return nil, nil, err
+// could not be used. A drone with a full or broken disk still flies: the file
+// is then opened with the first update that can.
+func openState(sys durable.Sys, path string) (f *stateFile, lost error) {
+	f = &stateFile{sys: sys, gate: newGate(), path: path}
+	lost = f.load()
+	if errors.Is(lost, durable.ErrDamaged) { // no power cut does this, and nothing can be written over it
+		_ = sys.Unlinkat(unix.AT_FDCWD, path, 0)
+		_ = f.load()
 	}
-	f = &stateFile{sys: sys, gate: newGate(), path: path, slots: slots}
+	return f, lost
+}
+
+// load opens the slots and takes over what they hold.
+func (f *stateFile) load() error {
+	if f.loaded {
+		return nil
+	}
+	slots, err := durable.OpenSlots(f.sys, f.path, maxState)
+	if err != nil {
+		return err
+	}
 	data, _, err := slots.Read()
-	switch {
-	case err != nil:
-		return f, err, nil
-	case data == nil: // the drone's first start
-		return f, nil, nil
+	if err != nil {
+		_ = slots.Close()
+		return err
+	}
+	f.slots, f.loaded = slots, true
+	if data == nil { // the drone's first start
+		return nil
 	}
 	if err := json.Unmarshal(data, &f.s); err != nil {
 		f.s = savedState{}
-		return f, fmt.Errorf("agent: state %s: %w", path, err), nil
+		return fmt.Errorf("agent: state %s: %w", f.path, err)
 	}
-	return f, nil, nil
+	return nil
 }
 
 func (f *stateFile) get() savedState {
@@ -58,10 +79,13 @@ func (f *stateFile) get() savedState {
 }
 
 // update changes the state; it is on disk when update returns nil, and
-// unchanged else.
+// unchanged else. change may be given a state that was only now read.
 func (f *stateFile) update(change func(*savedState)) error {
 	f.gate.enter()
 	defer f.gate.leave()
+	if err := f.load(); err != nil && !f.loaded {
+		return err
+	}
 	next := f.s
 	change(&next)
 	if next == f.s {
@@ -93,4 +117,10 @@ func (f *stateFile) again(why error) error {
 	return nil
 }
 
-func (f *stateFile) close() { _ = f.slots.Close() }
+func (f *stateFile) close() {
+	f.gate.enter()
+	defer f.gate.leave()
+	if f.slots != nil {
+		_ = f.slots.Close()
+	}
+}
