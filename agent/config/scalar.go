@@ -31,9 +31,9 @@ func checkScalar(n *node) (what, remedy string) {
 }
 
 // underscores takes out the underscores between two digits, and fails at others.
-func underscores(s string) (string, bool) {
+func underscores(s string, digit func(byte) bool) (string, bool) {
 	for i := 0; i < len(s); i++ {
-		if s[i] == '_' && (i == 0 || i == len(s)-1 || !isHex(s[i-1]) || !isHex(s[i+1])) {
+		if s[i] == '_' && (i == 0 || i == len(s)-1 || !digit(s[i-1]) || !digit(s[i+1])) {
 			return "", false
 		}
 	}
@@ -58,7 +58,11 @@ func parseInt(s string) (int64, bool) {
 			s = s[2:]
 		}
 	}
-	s, ok := underscores(s)
+	digit := isDigit
+	if base == 16 {
+		digit = isHex
+	}
+	s, ok := underscores(s, digit)
 	digits := s
 	if base == 10 {
 		digits = strings.TrimLeft(s, "+-")
@@ -73,7 +77,7 @@ func parseInt(s string) (int64, bool) {
 
 // parseFloat follows TOML's grammar, which is narrower than strconv's.
 func parseFloat(s string) (float64, bool) {
-	s, ok := underscores(s)
+	s, ok := underscores(s, isDigit)
 	rest := s
 	if rest != "" && (rest[0] == '+' || rest[0] == '-') {
 		rest = rest[1:]

@@ -174,7 +174,7 @@ func literalFor(key, value string) (string, error) {
 	}
 	d := parse("", []byte("x = "+value), MaxLive)
 	x := d.root.child("x")
-	whole := len(d.problems) == 0 && x != nil && x.end == len("x = ")+len(value) && len(d.root.items) == 1
+	whole := len(d.problems) == 0 && x != nil && x.end == len("x = ")+len(value) && len(d.root.items) == 1 && x.sound()
 	switch {
 	case whole && (f == nil || f.want == x.kind || f.want != kString && f.want != kArray):
 		return value, nil
@@ -186,6 +186,17 @@ func literalFor(key, value string) (string, error) {
 		return "[" + strings.Join(list, ", ") + "]", nil
 	}
 	return quoteText(value), nil
+}
+
+// sound tells whether the value, and each in it, is what it looks like: "+" and
+// 1__0 look like numbers and are none.
+func (n *node) sound() bool {
+	for _, c := range n.items {
+		if !c.sound() {
+			return false
+		}
+	}
+	return n.fault == ""
 }
 
 // quoteText writes a basic string of TOML.

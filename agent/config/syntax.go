@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/pelletier/go-toml/v2/unstable"
@@ -165,6 +166,9 @@ func (b *brokenLine) bytes() (what, remedy string) {
 	case r < ' ' && r != '\n' && r != '\r' && r != '\t' || r == 0x7f:
 		return sprintf("%U is a control character", r), sprintf(`take it out, or write it in quotes as \u%04X`, r)
 	case strings.HasPrefix(b.msg, "invalid escaped character"):
+		if r < ' ' || !unicode.IsPrint(r) {
+			return "a backslash stands before the end of the line or before something unprintable, which is no escape", `write \\ for a backslash, or use """ for text of several lines`
+		}
 		return sprintf(`\%c is no escape`, r), `write \\ for a backslash, or put the text in single quotes`
 	case strings.Contains(b.msg, "hex") || strings.Contains(b.msg, "nicode"):
 		return `the escape \u names no character`, `write four hexadecimal digits, such as \u00B0`
