@@ -145,7 +145,7 @@ func localTime(s string) bool {
 	s = strings.ToUpper(s)
 	date, clock := "2000-01-01", "00:00:00"
 	switch {
-	case len(s) == len(date):
+	case len(s) == len(date) && s[4] == '-':
 		date = s
 	case len(s) > len(date) && s[4] == '-':
 		if s[10] != 'T' && s[10] != ' ' {
