@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,10 +24,13 @@ var update = flag.Bool("update", false, "rewrite testdata/reports.txt")
 type recorder struct {
 	*persister
 	start time.Time
+	mu    sync.Mutex
 	out   strings.Builder
 }
 
 func (r *recorder) report(rep report) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	fmt.Fprintf(&r.out, "%6.1f %-5s %s: %s", time.Since(r.start).Truncate(100*time.Millisecond).Seconds(), rep.level, rep.kind, rep.text)
 	for _, p := range rep.pairs {
 		fmt.Fprintf(&r.out, " %s=%q", p.Key, p.Value)
@@ -69,6 +73,8 @@ func play(t *testing.T, f func(*script)) string {
 // after lets virtual time pass and writes a headline.
 func (s *script) after(d time.Duration, what string) {
 	time.Sleep(d) // virtual
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	fmt.Fprintf(&s.out, "# %s\n", what)
 }
 
