@@ -150,3 +150,23 @@ func TestRestartRemembers(t *testing.T) {
 		s.expect("never argued with, after a restart either", s.now().State == "OVERRIDDEN" && !s.world.Snapshot().Request)
 	})
 }
+
+// TestHoldTimeOutlivesTheAgent: an agent that dies in the middle of a hold does
+// not begin max_hold anew.
+func TestHoldTimeOutlivesTheAgent(t *testing.T) {
+	t.Parallel()
+	lives(t, func(s *script) {
+		s.airborne()
+		s.tell(s.ctx, lockEvent(locksmith.Overdue, true))
+		time.Sleep(100 * time.Second) // virtual
+		s.expect("held", s.now().State == "PAUSED")
+	}, func(s *script) {
+		time.Sleep(3 * time.Second) // virtual: nothing is asked without evidence
+		s.expect("not asked", s.now().State == "NOMINAL")
+		s.tell(s.ctx, lockEvent(locksmith.Overdue, true))
+		time.Sleep(15 * time.Second) // virtual
+		s.expect("asked again", s.now().Requested)
+		time.Sleep(10 * time.Second) // virtual
+		s.expect("the two minutes are over", !s.now().Requested && strings.Join(s.now().Waived, ",") == "lock")
+	})
+}

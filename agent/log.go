@@ -83,10 +83,11 @@ func writeAttr(b *strings.Builder, prefix string, a slog.Attr) {
 	b.WriteString(s)
 }
 
-// oneLine keeps a message from forging a second line.
+// oneLine keeps a message from forging a second line and from steering a
+// terminal: C1 controls, line separators and changes of direction included.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		if !strconv.IsPrint(r) {
 			return ' '
 		}
 		return r

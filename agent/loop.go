@@ -85,8 +85,10 @@ type ids struct {
 	companion                   bool // has a temperature
 }
 
-// run turns until ctx ends, then lets go of request and LEDs.
+// run turns until ctx ends. It lets go of request and LEDs on every way out, a
+// panic included.
 func (l *loop) run(ctx context.Context) {
+	defer l.stop()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -95,7 +97,6 @@ func (l *loop) run(ctx context.Context) {
 		case ev = <-l.in:
 		case <-timer.C:
 		case <-ctx.Done():
-			l.stop()
 			return
 		}
 		l.turn(ev)

@@ -185,7 +185,7 @@ func TestLogLines(t *testing.T) {
 // TestClip cuts at whole characters.
 func TestClip(t *testing.T) {
 	t.Parallel()
-	for in, want := range map[string]string{"abc": "abc", "abcd": "abc…", "abé": "ab…", "é…é": "é…"} {
+	for in, want := range map[string]string{"abc": "abc", "abcd": "abc…", "abé": "ab…", "é…é": "é…", "a\xff": "a…", "\xff\xff": "\ufffd"} {
 		if got := clip(in, 3); got != want {
 			t.Errorf("clip(%q) is %q, want %q", in, got, want)
 		}
@@ -239,4 +239,17 @@ func TestStatusSocket(t *testing.T) {
 	if s := <-got; s != "status" {
 		t.Errorf("got %q", s)
 	}
+}
+
+// lastEvent is the newest event in a journal, acknowledged or not.
+func lastEvent(t *testing.T, o *outbox) (ev telemetry.Event) {
+	t.Helper()
+	err := o.with(func(j *durable.Journal) error {
+		entry, _ := j.Last()
+		return telemetry.Decode(entry.Data, &ev)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ev
 }

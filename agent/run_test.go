@@ -162,22 +162,25 @@ var errNoBus = errors.New("no bus: enable it with dtparam=i2c_arm=on")
 
 func (noBus) Bus(board.Bus) (i2c.BusCloser, error) { return nil, errNoBus }
 
-// shaky is a board whose blue LED panics when it is lit: a bug in a
+// shaky is a board whose LEDs panic as soon as the request is on: a bug in a
 // driver, as far as the agent is concerned.
 type shaky struct{ *sim.World }
 
 func (s shaky) Output(l board.Line, initial gpio.Level) (gpio.PinOut, error) {
 	out, err := s.World.Output(l, initial)
-	if l.Name == board.LEDBlue {
-		return panics{out}, err
+	if l.Name != board.PauseReq {
+		return panics{out, s.World}, err
 	}
 	return out, err
 }
 
-type panics struct{ gpio.PinOut }
+type panics struct {
+	gpio.PinOut
+	w *sim.World
+}
 
 func (p panics) Out(l gpio.Level) error {
-	if l == gpio.High {
+	if p.w.Snapshot().Request {
 		panic("a bug")
 	}
 	return p.PinOut.Out(l)
@@ -200,8 +203,17 @@ func TestRunFails(t *testing.T) {
 	if err := Run(t.Context(), s); err == nil || !strings.Contains(err.Error(), "[paths]") {
 		t.Errorf("an impossible run folder: %v", err)
 	}
-	s, _ = newDrone(t, "mqtt://127.0.0.1:9")
-	w = s.Opener.(*sim.World)
+}
+
+// TestPanicReleases: a panic in the loop while the request is on takes the
+// request with it, leaves nobody running, and keeps what was said.
+func TestPanicReleases(t *testing.T) {
+	t.Parallel()
+	s, log := newDrone(t, "mqtt://127.0.0.1:9")
+	if err := os.WriteFile(s.Identity.Paths.Config, []byte("version = \n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	w := s.Opener.(*sim.World)
 	s.Opener = shaky{w}
 	func() {
 		defer func() {
@@ -213,5 +225,50 @@ func TestRunFails(t *testing.T) {
 	}()
 	if w.Snapshot().Request {
 		t.Error("the request is on after a panic")
+	}
+	if !strings.Contains(log.String(), "ERROR aim_lock_config.conf: HOT") {
+		t.Errorf("the request was never on, or the log has lost why:\n%s", log)
+	}
+	box := newOutbox(durable.Linux, filepath.Join(s.Identity.Paths.State, journalName))
+	if last := lastEvent(t, box); last.Kind != "state.pausing" {
+		t.Errorf("the last event in the journal is %+v, not the one before the panic", last)
+	}
+}
+
+// TestStartErrors: whatever keeps the agent from starting says what to do, and
+// leaves the outputs off.
+func TestStartErrors(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		spoil func(*Start) error
+		says  []string
+	}{
+		"run folder is a file": {func(s *Start) error { return os.WriteFile(s.Identity.Paths.Run, nil, 0o644) }, []string{"[paths]", "run"}},
+		"socket is a folder": {func(s *Start) error {
+			return os.MkdirAll(filepath.Join(s.Identity.Paths.Run, StatusSocket, "x"), 0o755)
+		},
+			[]string{StatusSocket, "remove it by hand"}},
+		"no certificate": {func(s *Start) error {
+			s.Identity.MQTT = config.MQTT{Broker: "mqtts://broker:8883", CA: "/nonexistent/ca.pem"}
+			return nil
+		}, []string{"/nonexistent/ca.pem"}},
+		"no such line": {func(s *Start) error { b := *s.Board; b.Outputs = nil; s.Board = &b; return nil }, []string{"PAUSE_REQ", "board table"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, _ := newDrone(t, "mqtt://127.0.0.1:9")
+			if err := c.spoil(&s); err != nil {
+				t.Fatal(err)
+			}
+			err := Run(t.Context(), s)
+			for _, want := range c.says {
+				if err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("%v does not say %q", err, want)
+				}
+			}
+			if snap := s.Opener.(*sim.World).Snapshot(); snap.Request || snap.Blue || snap.Amber {
+				t.Errorf("outputs are on: %+v", snap)
+			}
+		})
 	}
 }

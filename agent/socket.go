@@ -17,17 +17,19 @@ const StatusSocket = "status.sock"
 const (
 	maxAskers = 8 // connections at a time
 	askWithin = 2 * time.Second
+
+	acceptAgain = 100 * time.Millisecond // after an accept that failed
 )
 
 // listenStatus opens the socket, in place of one that a dead agent left.
 func listenStatus(run string) (net.Listener, error) {
 	path := filepath.Join(run, StatusSocket)
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("agent: status socket: %w", err)
+		return nil, fmt.Errorf("agent: status socket: %w; remove it by hand, and let the agent write in its run folder", err)
 	}
 	l, err := net.Listen("unix", path)
 	if err != nil {
-		return nil, fmt.Errorf("agent: status socket: %w", err)
+		return nil, fmt.Errorf("agent: status socket: %w; let the agent write in its run folder ([paths] in the identity)", err)
 	}
 	if err := os.Chmod(path, 0o660); err != nil {
 		l.Close()
@@ -36,13 +38,20 @@ func listenStatus(run string) (net.Listener, error) {
 	return l, nil
 }
 
-// serveStatus answers until the listener is closed.
+// serveStatus answers until ctx ends or the listener is closed. An accept may
+// fail for lack of descriptors, which passes.
 func serveStatus(ctx context.Context, l net.Listener, src source) {
 	slots := make(chan struct{}, maxAskers)
 	for {
 		conn, err := l.Accept()
-		if err != nil {
+		if errors.Is(err, net.ErrClosed) {
 			return
+		}
+		if err != nil {
+			if !wait(ctx, time.After(acceptAgain)) {
+				return
+			}
+			continue
 		}
 		select {
 		case slots <- struct{}{}:

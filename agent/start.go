@@ -64,6 +64,9 @@ type parts struct {
 	src     source
 	loop    *loop
 	turns   atomic.Uint64
+
+	lockless bool          // the lock cannot be watched: a fault until the end
+	reserved atomic.Uint64 // connection numbers up to this are on disk as used
 }
 
 // Run runs the agent until ctx ends, and returns nil then; any other end is an
@@ -160,6 +163,7 @@ func (p *parts) reclaim(ctx context.Context) {
 		func() time.Duration { return p.inForce.Load().Lock.TTL })
 	if err != nil {
 		p.say(report{kind: "trouble", level: levelError, text: "lock: " + err.Error()})
+		p.lockless = true
 		return
 	}
 	p.smith = smith
@@ -189,6 +193,9 @@ func (p *parts) newLoop() *loop {
 		conf:  configBook{live: live, hash: hash, baseline: saved.Baseline},
 		ids:   ids{drone: id.Drone, fleet: id.Fleet, boot: p.s.Host.BootID, version: p.s.Version, motors: len(p.s.Board.Motors), companion: p.hw.Companion.Sense != nil},
 		dirty: true, patch: telemetry.Patch{State: patchIdle},
+	}
+	if p.lockless {
+		l.troubles = append(l.troubles, "lock")
 	}
 	l.facts.started = now
 	return l

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"strings"
 	"unicode/utf8"
 
 	"github.com/aim-control/aimlock/agent/pause"
@@ -139,8 +140,10 @@ func (l *loop) faults(out []string) []string {
 	return append(out, l.troubles...)
 }
 
-// clip shortens a text to about n bytes, at a whole character.
+// clip makes a text fit for a message: valid UTF-8, which every MessagePack
+// reader demands, and about n bytes at most, cut at a whole character.
 func clip(s string, n int) string {
+	s = strings.ToValidUTF8(s, "\ufffd")
 	if len(s) <= n {
 		return s
 	}

@@ -53,24 +53,33 @@ func (p *parts) newUplink(ctx context.Context) error {
 	return nil
 }
 
-// reserve makes sure that the numbers after conn are on disk as used.
+// reserve makes sure that the numbers after conn are on disk as used. It runs
+// on the uplink's goroutine, and touches the disk once in many connections.
 func (p *parts) reserve(conn uint64) {
-	if conn+connBlock/2 <= p.state.get().Conn {
+	if conn+connBlock/2 <= p.reserved.Load() {
 		return
 	}
 	if err := p.state.update(func(s *savedState) { s.Conn = conn + connBlock }); err != nil {
 		p.s.Log.Warn("connection numbers are not saved; an old will may be believed after a restart", "err", err)
+		return
 	}
+	p.reserved.Store(conn + connBlock)
 }
 
 // work starts everybody and waits. When ctx ends the loop lets go of the
-// request first; the uplink says goodbye; what is left is written.
-func (p *parts) work(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+// request first; the uplink says goodbye; what is left is written. So it is
+// when the loop panics.
+func (p *parts) work(parent context.Context) error {
+	ctx, cancel := context.WithCancelCause(parent)
 	// keepers outlive the rest, so that the last reports reach log and journal.
 	keepCtx, keepDone := context.WithCancel(context.WithoutCancel(ctx))
 	var users, keepers sync.WaitGroup
+	defer func() {
+		cancel(nil)
+		users.Wait()
+		keepDone()
+		keepers.Wait()
+	}()
 	p.keep.trouble = func(part, why string) {
 		p.src.send(ctx, event{kind: trouble, at: p.src.clock(), ok: why == "", text: troubleText(part, why)})
 	}
@@ -87,14 +96,12 @@ func (p *parts) work(ctx context.Context) error {
 	p.s.Notify("READY=1")
 	p.loop.run(ctx) // on this goroutine: it is the agent
 	p.s.Notify("STOPPING=1")
-	p.say(report{kind: "agent.stopped", level: levelInfo, text: "aimd stops; the request is released"})
-	users.Wait()
-	keepDone()
-	keepers.Wait()
-	if err := context.Cause(ctx); err != context.Canceled && err != context.DeadlineExceeded {
-		return err
+	why := context.Cause(ctx)
+	p.say(report{kind: "agent.stopped", level: levelInfo, text: "aimd stops; the request is released", pairs: pairs("why", why.Error())})
+	if parent.Err() != nil { // as asked; its cause may be a signal
+		return nil
 	}
-	return nil
+	return why
 }
 
 func troubleText(part, why string) string {
@@ -166,6 +173,7 @@ func (p *parts) feed(ctx context.Context) {
 	tick := time.NewTicker(feedEvery)
 	defer tick.Stop()
 	var fed uint64
+	var failed bool
 	for n := 0; wait(ctx, tick.C); n++ {
 		if n == forgetAfter {
 			if err := forgetStart(); err != nil {
@@ -181,8 +189,13 @@ func (p *parts) feed(ctx context.Context) {
 		if p.s.Feed == nil {
 			continue
 		}
-		if err := p.s.Feed(); err != nil {
+		switch err := p.s.Feed(); {
+		case err != nil:
+			failed = true
 			p.src.send(ctx, event{kind: trouble, at: p.src.clock(), text: troubleText("watchdog", err.Error())})
+		case failed:
+			failed = false
+			p.src.send(ctx, event{kind: trouble, at: p.src.clock(), ok: true, text: "watchdog"})
 		}
 	}
 }
