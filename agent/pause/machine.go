@@ -12,6 +12,7 @@ type Machine struct {
 
 	disarmed, holding Tri
 	grounded          bool // while PAUSED: paused on the ground
+	again             bool // asked again before the last hold was seen to end
 
 	present Set // causes that hold
 	waived  Set // causes that have used up their hold
@@ -103,6 +104,7 @@ func (m *Machine) move(acts *Actions) bool {
 		return false
 	}
 	acts.note(Note{Kind: Moved, From: m.state, To: to})
+	m.again = to == Pausing && m.state == Resuming || to == Paused && m.again
 	m.state, m.since, m.late = to, m.last, false
 	m.grounded = to == Paused && m.disarmed == Yes
 	return true
@@ -146,7 +148,9 @@ func (m *Machine) next() State {
 
 // leavePaused tells the ground from the air: there HOLDING's drop means that
 // somebody took over, here arming after all means that the request is not
-// obeyed. An unknown line proves neither.
+// obeyed. An unknown line proves neither. A hold that was asked for again before
+// the last one was seen to end may have been confirmed by the last one's
+// HOLDING: its drop, soon after, is nobody's override.
 func (m *Machine) leavePaused(cause, ground bool) State {
 	switch {
 	case !cause:
@@ -154,6 +158,8 @@ func (m *Machine) leavePaused(cause, ground bool) State {
 	case ground:
 		m.grounded = true
 	case m.grounded && m.disarmed == No:
+		return Pausing
+	case !m.grounded && m.holding == No && m.again && m.last-m.since < m.policy.Confirm:
 		return Pausing
 	case !m.grounded && m.holding == No:
 		return Overridden

@@ -14,7 +14,10 @@ func walkPolicy() Policy {
 // so that equal futures are equal values.
 func canon(m Machine) Machine {
 	m.since = max(m.since-m.last, -m.policy.Confirm)
-	if m.state != Pausing && m.state != Resuming {
+	if m.state == Paused && m.since <= -m.policy.Confirm {
+		m.again = false
+	}
+	if m.state != Pausing && m.state != Resuming && !(m.state == Paused && m.again) {
 		m.since = 0
 	}
 	m.grounded = m.grounded && m.state == Paused
@@ -46,7 +49,7 @@ type key struct {
 
 func keyOf(m Machine) key {
 	k := key{state: m.state, present: m.present, waived: m.waived, lines: uint8(m.disarmed)<<2 | uint8(m.holding), since: int8(m.since), until: int8(m.until)}
-	for i, b := range []bool{m.late, m.grounded, m.motors[0].hot, m.companion.hot} {
+	for i, b := range []bool{m.late, m.grounded, m.motors[0].hot, m.companion.hot, m.again} {
 		if b {
 			k.flags |= 1 << i
 		}
@@ -101,7 +104,7 @@ func stepAll(m Machine, visit func(ev Event, to Machine, acts Actions)) {
 }
 
 // walkStates is how many states the walk reaches.
-const walkStates = 217236
+const walkStates = 379080
 
 // TestWalk visits every reachable state for all combinations of causes.
 func TestWalk(t *testing.T) {
