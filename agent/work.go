@@ -164,8 +164,13 @@ func (p *parts) watchLock(ctx context.Context, cancel context.CancelCauseFunc) {
 	}
 }
 
-// forgetAfter is when the start, the connect included, is over, in seconds.
-const forgetAfter = 5
+// The start, the connect included, is over after forgetAfter seconds; what has
+// come back since is given back every forgetEvery: a reconnect's handshake, what
+// a report needed.
+const (
+	forgetAfter = 5
+	forgetEvery = 60
+)
 
 // feed feeds the watchdogs, but only for turns that were completed since the
 // last time: a hung loop starves them.
@@ -175,7 +180,7 @@ func (p *parts) feed(ctx context.Context) {
 	var fed uint64
 	var failed bool
 	for n := 0; wait(ctx, tick.C); n++ {
-		if n == forgetAfter {
+		if n%forgetEvery == forgetAfter {
 			if err := forgetStart(); err != nil {
 				p.s.Log.Debug("memory of the start is kept", "err", err)
 			}

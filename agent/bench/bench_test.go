@@ -1,8 +1,14 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/aim-control/aimlock/firmware/durable"
 )
 
 func TestP99(t *testing.T) {
@@ -35,6 +41,63 @@ func TestField(t *testing.T) {
 	}
 	if got := field(text, "Swap:"); got != 0 {
 		t.Errorf("a missing field is %v", got)
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		r     row
+		word  string
+		fails bool
+	}{
+		{row{Budget: "≤ 1", OK: true}, "ok", false},
+		{row{Budget: "≤ 1"}, "OVER", true},
+		{row{OK: true}, "", false},
+		{row{Measured: "failed: no broker"}, "OVER", true},
+		{row{Budget: "≤ 1", NotBuilt: true}, "none", false},
+		{row{Budget: "≤ 1", Known: "why"}, "OVER", false},
+	} {
+		if c.r.verdict() != c.word || c.r.fails() != c.fails {
+			t.Errorf("%+v: %q, fails %v; want %q, %v", c.r, c.r.verdict(), c.r.fails(), c.word, c.fails)
+		}
+	}
+}
+
+// TestKnownCPU excuses what is known, and nothing beyond it.
+func TestKnownCPU(t *testing.T) {
+	t.Parallel()
+	for percent, known := range map[float64]bool{0.9: false, 1.5: true, 3.1: false} {
+		if got := knownCPU(percent) != ""; got != known {
+			t.Errorf("%v %% is known: %v, want %v", percent, got, known)
+		}
+	}
+}
+
+// TestCPUTime holds the process's clock against what getrusage(2) says of it.
+func TestCPUTime(t *testing.T) {
+	spent := func() time.Duration {
+		var u unix.Rusage
+		if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+			t.Fatal(err)
+		}
+		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	}
+	low := spent()
+	got, err := cpuTime(os.Getpid())
+	if high := spent(); err != nil || got < low-20*time.Millisecond || got > high+20*time.Millisecond || got == 0 {
+		t.Errorf("CPU time is %v (%v), want %v to %v", got, err, low, high)
+	}
+	if _, err := cpuTime(1 << 22); err == nil {
+		t.Error("a process beyond the highest pid has a CPU time")
+	}
+}
+
+func TestSyncsAreCounted(t *testing.T) {
+	t.Parallel()
+	s := &syncs{Sys: durable.Linux}
+	if err := durable.Replace(s, filepath.Join(t.TempDir(), "file"), []byte("x"), 0o600); err != nil || s.n != 2 {
+		t.Errorf("a replacement makes %d syncs (%v), want the file's and the folder's", s.n, err)
 	}
 }
 

@@ -92,25 +92,8 @@ func durability(ctx context.Context, _ string) ([]row, error) {
 	}
 	return []row{
 		{What: "durable.Replace / the bare system calls", Budget: "≤ 1.3", Measured: fmt.Sprintf("%.2f", ratio), OK: ratio <= 1.3},
-		{What: "applying a patch / the bare system calls", Budget: "≤ 1.3", Measured: "patches are not built yet", OK: true},
+		{What: "applying a patch / the bare system calls", Budget: "≤ 1.3", Measured: "not built yet", NotBuilt: true},
 	}, nil
-}
-
-func lock(ctx context.Context, _ string) ([]row, error) {
-	out, err := gotest(ctx, "-run", "^$", "-bench", "^BenchmarkAcquireRelease$", "-benchtime", "500x", "./agent/locksmith")
-	if err != nil {
-		return nil, err
-	}
-	ns := figures(out)["AcquireRelease"]["ns/op"]
-	out, err = gotest(ctx, "-run", "^$", "-bench", "^BenchmarkSlotsWrite$", "-benchtime", "2000x", "./firmware/durable")
-	if err != nil {
-		return nil, err
-	}
-	slot := figures(out)["SlotsWrite"]["ns/op"]
-	if ns == 0 || slot == 0 {
-		return nil, fmt.Errorf("no figure in:\n%s", out)
-	}
-	return []row{{What: "lock: acquire + release", Measured: fmt.Sprintf("%.1f synced slot writes (%.0f µs)", ns/slot, ns/1e3), OK: true, Note: "no budget; it contains exactly one sync, the epoch's"}}, nil
 }
 
 // messages lists each message beside encoding/json.

@@ -26,10 +26,23 @@ const (
 	limit = 10 * time.Millisecond
 )
 
-// latency heats and cools motors of eight agents until 200 requests have come,
+// latency measures once, and a second time if the machine was too busy the
+// first: what only this program does wrong it does wrong again.
+func latency(ctx context.Context, dir string) ([]row, error) {
+	rows, err := latencyOnce(ctx, filepath.Join(dir, "first"))
+	if err == nil && !rows[0].OK {
+		first := rows[0].Measured
+		if rows, err = latencyOnce(ctx, filepath.Join(dir, "second")); err == nil {
+			rows[0].Measured += "; at first " + first
+		}
+	}
+	return rows, err
+}
+
+// latencyOnce heats and cools motors of eight agents until 200 requests have come,
 // and holds each against the bus transfer that proved it. A control goroutine
 // that only sleeps says what the machine itself adds.
-func latency(ctx context.Context, dir string) ([]row, error) {
+func latencyOnce(ctx context.Context, dir string) ([]row, error) {
 	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
 	defer cancel()
 	var got collector
@@ -49,6 +62,9 @@ func latency(ctx context.Context, dir string) ([]row, error) {
 	}
 	if len(got.after) < rises {
 		return nil, fmt.Errorf("only %d of %d requests came in time", len(got.after), rises)
+	}
+	if got.early > 0 {
+		return nil, fmt.Errorf("%d requests came before three hot samples had proven anything", got.early)
 	}
 	ours, machine := p99(got.after), p99(control)
 	beyond := ours - machine
@@ -78,12 +94,17 @@ func sleepOnly(ctx context.Context) (over []time.Duration) {
 type collector struct {
 	mu     sync.Mutex
 	after  []time.Duration
+	early  int // requests that nothing had proven
 	enough func()
 }
 
-func (c *collector) add(d time.Duration) {
+func (c *collector) add(d time.Duration, proven bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !proven {
+		c.early++
+		return
+	}
 	if c.after = append(c.after, d); len(c.after) == rises {
 		c.enough()
 	}
@@ -104,8 +125,8 @@ func heatAndCool(ctx context.Context, dir string, seed uint64, got *collector) e
 		if line != board.PauseReq {
 			return
 		}
-		if d, ok := o.since(); high && ok {
-			got.add(d)
+		if high {
+			got.add(o.since())
 		}
 		select {
 		case o.rose <- struct{}{}:
@@ -224,8 +245,8 @@ func identity(dir, broker, clear string, more ...string) (*config.Identity, erro
 	if len(more) > 0 {
 		tls = ", " + more[0]
 	}
-	text := fmt.Sprintf("drone = \"bench-1\"\nfleet = \"bench\"\nboard = \"sim\"\nmqtt = { broker = %q%s }\npaths = { config = %q, state = %q, run = %q }\n",
-		broker, tls, path, filepath.Join(dir, "state"), filepath.Join(dir, "run"))
+	text := fmt.Sprintf("drone = %q\nfleet = \"bench\"\nboard = \"sim\"\nmqtt = { broker = %q%s }\npaths = { config = %q, state = %q, run = %q }\n",
+		filepath.Base(dir), broker, tls, path, filepath.Join(dir, "state"), filepath.Join(dir, "run"))
 	file := filepath.Join(dir, "drone.toml")
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		return nil, err

@@ -1,6 +1,6 @@
 // Command bench prints each budget of the design beside what is measured here:
 // ratios, counts and differences to a control in the same run, because the
-// machine is noisy. Exit status 1: a budget is exceeded.
+// machine is noisy. Exit status 1: a budget is exceeded that is not known to be.
 package main
 
 import (
@@ -19,25 +19,46 @@ type row struct {
 	Budget   string `json:"budget"`
 	Measured string `json:"measured"`
 	OK       bool   `json:"ok"`
+	NotBuilt bool   `json:"not_built,omitempty"` // nothing to measure yet: neither ok nor over
+	Known    string `json:"known,omitempty"`     // exceeded, and known to be: why, and what would end it
 	Note     string `json:"note,omitempty"`
 }
+
+// verdict is what the table's first column says.
+func (r row) verdict() string {
+	switch {
+	case r.NotBuilt:
+		return "none"
+	case !r.OK:
+		return "OVER" // known or not
+	case r.Budget == "":
+		return ""
+	}
+	return "ok"
+}
+
+// fails says whether the row makes the run fail. A budget that is known to be
+// exceeded is shown as exceeded, with its reason, each time.
+func (r row) fails() bool { return !r.OK && !r.NotBuilt && r.Known == "" }
 
 // measure fills rows; an error is a measurement that could not be made, which
 // fails the run as an exceeded budget does.
 type measure struct {
 	name string
 	do   func(ctx context.Context, dir string) ([]row, error)
+	// begin starts what must settle while the others measure, and returns do.
+	begin func(ctx context.Context, dir string) func(ctx context.Context, dir string) ([]row, error)
 }
 
 var measures = []measure{
-	{"request latency", latency},
-	{"allocations", allocations},
-	{"reclaim at boot", reclaim},
-	{"size", size},
-	{"memory and CPU", resident},
-	{"durability", durability},
-	{"lock", lock},
-	{"messages", messages},
+	{name: "request latency", do: latency},
+	{name: "allocations", do: allocations},
+	{name: "reclaim at boot", do: reclaim},
+	{name: "size", do: size},
+	{name: "durability", do: durability},
+	{name: "lock", do: lock},
+	{name: "messages", do: messages},
+	{name: "memory and CPU", begin: beginResident},
 }
 
 func main() {
@@ -57,17 +78,24 @@ func run(asJSON bool, only string) int {
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer cancel()
 	code, enc := 0, json.NewEncoder(os.Stdout)
+	var chosen []measure
 	for _, m := range measures {
 		if !strings.Contains(m.name, only) {
 			continue
 		}
+		if m.begin != nil {
+			m.do = m.begin(ctx, dir)
+		}
+		chosen = append(chosen, m)
+	}
+	for _, m := range chosen {
 		start := time.Now()
 		rows, err := m.do(ctx, dir)
 		if err != nil {
 			rows = append(rows, row{What: m.name, Measured: "failed: " + err.Error()})
 		}
 		for _, r := range rows {
-			if !r.OK {
+			if r.fails() {
 				code = 1
 			}
 			if asJSON {
@@ -82,11 +110,10 @@ func run(asJSON bool, only string) int {
 }
 
 func print(r row) {
-	verdict := "ok  "
-	if !r.OK {
-		verdict = "OVER"
+	fmt.Printf("%-4s  %-46s %-28s %s\n", r.verdict(), r.What, r.Budget, r.Measured)
+	if r.Known != "" {
+		fmt.Printf("      known to be over: %s\n", r.Known)
 	}
-	fmt.Printf("%s  %-46s %-28s %s\n", verdict, r.What, r.Budget, r.Measured)
 	if r.Note != "" {
 		fmt.Printf("      %s\n", r.Note)
 	}
