@@ -59,13 +59,15 @@ func play(t *testing.T, f func(*script)) string {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { defer close(done); r.run(ctx) }()
+		defer func() { // after a Fatal too
+			cancel()
+			<-done
+			if r.world.Snapshot().Request {
+				t.Error("the request is on after the end")
+			}
+			out = rec.out.String()
+		}()
 		f(&script{rig: r, recorder: rec, t: t, ctx: ctx})
-		cancel()
-		<-done
-		if r.world.Snapshot().Request {
-			t.Error("the request is on after the end")
-		}
-		out = rec.out.String()
 	})
 	return out
 }
