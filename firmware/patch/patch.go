@@ -1,13 +1,22 @@
-// Package patch signs and verifies what a drone obeys: patches, commands, key
-// lists, agents. Signatures are minisign's (signify's format with a trusted
-// comment), so that Debian's minisign signs and verifies the same files.
+// Package patch is what an operator hands to drones and what a drone makes of
+// it: a signed replacement of the whole live file.
 //
-// Roles. An operator holds a [SecretKey]; a drone's identity lists the public
-// keys that count for each kind, and how many of them must sign (threshold).
+// Roles. An operator makes a [Package] with [New], looks at the [Diff], and
+// signs it with a [SecretKey]; a drone's identity lists the public keys that
+// count for each kind, and how many of them must sign (threshold). [Check] is
+// the drone's judgement, [CheckRevert] that of the rollback which is signed
+// with the patch. Both change nothing; what they need to know comes in as
+// [Facts], and a [Refusal] says by name why not.
+//
+// Files. A patch's folder holds patch.json (the [Manifest]), config.toml, one
+// <key id>.minisig a signer over patch.json, and revert.json (the [Revert])
+// with revert.<key id>.minisig. Signatures are minisign's, so that Debian's
+// minisign signs and verifies the same files.
+//
 // [Verify] counts people, not signatures: one key counts once, under however
 // many ids or however often it is listed, and keys that nobody listed not at
-// all. What a message means, and for whom, is the caller's to check after
-// Verify, never before.
+// all. What a message means, and for whom, is looked at after Verify, never
+// before.
 package patch
 
 import (
