@@ -18,6 +18,8 @@ func (p *publisher) ack(id uint16) {
 		p.hello = 0
 	case id == p.statusID:
 		p.statusID = 0
+	case id == p.reportID:
+		p.reportID = 0
 	case p.ackReply(id):
 	default:
 		i := slices.IndexFunc(p.journal, func(f flight) bool { return f.id == id })
@@ -41,7 +43,7 @@ func (p *publisher) ackReply(id uint16) bool {
 // them not.
 func (p *publisher) overdue(now time.Time) error {
 	late := func(at time.Time) bool { return now.Sub(at) > ackWithin }
-	owes := p.hello != 0 && late(p.helloAt) || p.statusID != 0 && late(p.statusAt)
+	owes := p.hello != 0 && late(p.helloAt) || p.statusID != 0 && late(p.statusAt) || p.reportID != 0 && late(p.reportAt)
 	owes = owes || len(p.journal) > 0 && late(p.journal[0].at)
 	p.u.mu.Lock()
 	for _, r := range p.u.replies {

@@ -12,19 +12,43 @@ import (
 	"testing"
 )
 
-// channels are the topics below aim/v1/{fleet}/{drone}/.
-var channels = []struct {
+// channel is a topic with what travels on it. A leaf without a drone is a
+// whole address. The action is the drone's; "operators" are others'.
+type channel struct {
 	name, leaf, action, message string
 	qos                         byte
 	retain                      bool
 	who                         string
-}{
+}
+
+var channels = []channel{
 	{"availability", LeafAvailability, "send", "Availability", 1, true, "the drone, and its will"},
 	{"status", LeafStatus, "send", "Status", 1, true, "the drone, on change and every minute"},
 	{"telemetry", LeafTelemetry, "send", "Telemetry", 0, false, "the drone, each telemetry.interval; only the newest is kept"},
 	{"event", LeafEvent, "send", "Event", 1, false, "the drone"},
-	{"command", LeafCommand + "{id}", "receive", "Envelope", 1, false, "an operator, never retained; the payload of the envelope is a Command, signed with minisign by trust.threshold keys of trust.command"},
+	{"offer", LeafOffer, "receive", "SignedOffer", 1, true, "an operator, who clears it with an empty message; the payload of the envelope is an Offer, signed with minisign by trust.threshold keys of trust.command"},
+	{"report", LeafReport, "send", "Report", 1, true, "the drone, at each change of a patch's state"},
+	{"command", LeafCommand + "{id}", "receive", "SignedCommand", 1, false, "an operator, never retained; the payload of the envelope is a Command, signed with minisign by trust.threshold keys of trust.command; or a patch's revert.json, signed with it by keys of trust.config"},
 	{"reply", LeafReply + "{id}", "send", "Reply", 1, false, "the drone, to command/{id}"},
+	{"rollout", RolloutTopic("{fleet}", "{id}"), "operators", "Rollout", 1, true, "the operator's side, on change; for screens, nobody obeys it"},
+	{"controller", ControllerTopic("{fleet}"), "operators", "Controller", 1, true, "the operator's side, and its will"},
+}
+
+// envelopes say which messages are an Envelope, how long, and around what.
+var envelopes = map[string]struct {
+	limit int
+	holds []string
+}{
+	"SignedCommand": {maxEnvelope, []string{"Command"}},
+	"SignedOffer":   {MaxEnvelope, []string{"Offer"}},
+}
+
+func (c channel) address(id string) string {
+	leaf := strings.Replace(c.leaf, "{id}", id, 1)
+	if c.action == "operators" {
+		return leaf
+	}
+	return Topic("{fleet}", "{drone}", leaf)
 }
 
 // TestAsyncAPI holds asyncapi.yaml against wire.go: channels from the table
@@ -55,8 +79,12 @@ func channelYAML() string {
 	var b strings.Builder
 	b.WriteString("channels:\n")
 	for _, c := range channels {
-		fmt.Fprintf(&b, "  %s:\n    address: %s\n    description: From %s.\n    parameters:\n", c.name, Topic("{fleet}", "{drone}", c.leaf), c.who)
-		b.WriteString("      fleet:\n        description: \"[a-z0-9][a-z0-9-]{0,31}\"\n      drone:\n        description: \"[a-z0-9][a-z0-9-]{0,31}\"\n")
+		fmt.Fprintf(&b, "  %s:\n    address: %s\n    description: From %s.\n    parameters:\n", c.name, c.address("{id}"), c.who)
+		for _, name := range []string{"fleet", "drone"} {
+			if strings.Contains(c.address(""), "{"+name+"}") {
+				fmt.Fprintf(&b, "      %s:\n        description: \"[a-z0-9][a-z0-9-]{0,31}\"\n", name)
+			}
+		}
 		if strings.Contains(c.leaf, "{id}") {
 			b.WriteString("      id:\n        description: 1 to 64 of A-Z a-z 0-9 . _ -\n")
 		}
@@ -64,49 +92,57 @@ func channelYAML() string {
 	}
 	b.WriteString("operations:\n")
 	for _, c := range channels {
+		action := c.action
+		if action == "operators" {
+			action = "send"
+		}
 		fmt.Fprintf(&b, "  %s:\n    action: %s\n    channel:\n      $ref: \"#/channels/%s\"\n    bindings:\n      mqtt:\n        qos: %d\n        retain: %v\n        bindingVersion: 0.2.0\n",
-			c.name, c.action, c.name, c.qos, c.retain)
+			c.name, action, c.name, c.qos, c.retain)
 	}
 	b.WriteString("components:\n  messages:\n")
 	limits := map[string]int{}
 	for _, m := range samples() {
 		limits[reflect.TypeOf(m).Elem().Name()] = m.about().limit
 	}
-	limits["Envelope"] = maxEnvelope // an uplink takes no longer command
 	for _, c := range channels {
-		fmt.Fprintf(&b, "    %s:\n      contentType: application/vnd.msgpack\n      description: At most %d bytes.\n      payload:\n        $ref: \"#/components/schemas/%s\"\n", c.message, limits[c.message], c.message)
+		limit, schema, holds := limits[c.message], c.message, ""
+		if e, ok := envelopes[c.message]; ok {
+			limit, schema, holds = e.limit, "Envelope", fmt.Sprintf(" The payload inside is described by the schema %s.", strings.Join(e.holds, " or "))
+		}
+		fmt.Fprintf(&b, "    %s:\n      contentType: application/vnd.msgpack\n      description: At most %d bytes.%s\n      payload:\n        $ref: \"#/components/schemas/%s\"\n", c.message, limit, holds, schema)
 	}
 	return b.String()
 }
 
-// schemaYAML makes a schema of each struct of wire.go.
+// schemaYAML makes a schema of each struct of the wire files.
 func schemaYAML(t *testing.T) string {
-	fset := token.NewFileSet()
-	file, err := parser.ParseFile(fset, "wire.go", nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tuples := map[string]bool{}
-	for _, g := range file.Comments {
-		for _, c := range g.List {
-			if names, ok := strings.CutPrefix(c.Text, "//msgp:vartuple "); ok {
-				for _, n := range strings.Fields(names) {
-					tuples[n] = true
-				}
-			}
-		}
-	}
 	var b strings.Builder
 	n := readNotes(t)
 	b.WriteString("  schemas:\n")
-	for _, decl := range file.Decls {
-		gen, ok := decl.(*ast.GenDecl)
-		if !ok || gen.Tok != token.TYPE {
-			continue
+	for _, name := range []string{"wire.go", "wire_fleet.go"} {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
 		}
-		spec := gen.Specs[0].(*ast.TypeSpec)
-		if st, ok := spec.Type.(*ast.StructType); ok {
-			structYAML(&b, n, spec.Name.Name, gen.Doc.Text(), st, tuples[spec.Name.Name])
+		tuples := map[string]bool{}
+		for _, g := range file.Comments {
+			for _, c := range g.List {
+				if names, ok := strings.CutPrefix(c.Text, "//msgp:vartuple "); ok {
+					for _, n := range strings.Fields(names) {
+						tuples[n] = true
+					}
+				}
+			}
+		}
+		for _, decl := range file.Decls {
+			gen, ok := decl.(*ast.GenDecl)
+			if !ok || gen.Tok != token.TYPE {
+				continue
+			}
+			spec := gen.Specs[0].(*ast.TypeSpec)
+			if st, ok := spec.Type.(*ast.StructType); ok {
+				structYAML(&b, n, spec.Name.Name, gen.Doc.Text(), st, tuples[spec.Name.Name])
+			}
 		}
 	}
 	n.done()

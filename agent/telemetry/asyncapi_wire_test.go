@@ -75,11 +75,11 @@ func (e *ear) note(topic string, qos byte, retained bool) {
 	e.said[topic] = fmt.Sprint("QoS ", qos, ", retained ", retained)
 }
 
-// oneEvent is a journal with one event.
+// oneEvent is a journal with one event and one report.
 type oneEvent struct{}
 
 func (oneEvent) Pending(int) ([]durable.Entry, error) {
-	return []durable.Entry{{N: 1, Data: EventEntry([]byte{0x80})}}, nil
+	return []durable.Entry{{N: 1, Data: EventEntry([]byte{0x80})}, {N: 2, Data: ReportEntry([]byte{0x80})}}, nil
 }
 func (oneEvent) Ack(uint64) error { return nil }
 
@@ -87,7 +87,7 @@ func (oneEvent) Ack(uint64) error { return nil }
 func TestAsyncAPITopics(t *testing.T) {
 	t.Parallel()
 	e := &ear{stub: newStub(), said: map[string]string{}}
-	o := Options{Journal: oneEvent{}, OnCommand: func(string, []byte) {}}
+	o := Options{Journal: oneEvent{}, OnCommand: func(string, []byte) {}, OnOffer: func([]byte) {}}
 	bubble(t, o, func() (Link, error) { e.stub = newStub(); return e, nil }, func(t *testing.T, u *Uplink) {
 		u.SetStatus([]byte{0x80})
 		u.SetTelemetry([]byte{0x80})
@@ -95,12 +95,15 @@ func TestAsyncAPITopics(t *testing.T) {
 		synctest.Wait()
 	})
 	for _, c := range channels {
-		id := "7"
-		if c.action == "receive" {
-			id = "+"
+		id, retain := "7", c.retain
+		switch c.action {
+		case "receive":
+			id, retain = "+", false // a subscription
+		case "operators":
+			continue
 		}
 		topic := Topic("north", "a", strings.Replace(c.leaf, "{id}", id, 1))
-		if want := fmt.Sprint("QoS ", c.qos, ", retained ", c.retain); e.said[topic] != want {
+		if want := fmt.Sprint("QoS ", c.qos, ", retained ", retain); e.said[topic] != want {
 			t.Errorf("%s: documented %s, but on the wire it is %q", topic, want, e.said[topic])
 		}
 		delete(e.said, topic)

@@ -18,6 +18,10 @@ const (
 	MaxEnvelope     = MaxPayload + MaxSignatures<<10
 	MaxCommand      = 4 << 10
 	MaxReply        = 4 << 10
+	MaxOrder        = 12 << 10 // what is signed on command/<id>: a Command, or a patch's revert
+	MaxOffer        = MaxPayload
+	MaxRollout      = 128 << 10
+	MaxController   = 1 << 10
 
 	// MaxPayload bounds what an envelope carries, bytes.
 	MaxPayload = 128 << 10
@@ -86,16 +90,24 @@ func decode(b []byte, m Message) error {
 	if a := m.about(); a.hasSchema && (a.schema == 0 || a.schema > Schema) {
 		return fmt.Errorf("%d, known 1 to %d: %w", a.schema, Schema, ErrSchema)
 	}
-	return checkEnvelope(m)
+	return checkSigned(m)
 }
 
-// checkEnvelope bounds what the generated code bounds too loosely.
-func checkEnvelope(m Message) error {
-	if e, ok := m.(*Envelope); ok && len(e.Signatures) > MaxSignatures {
-		return fmt.Errorf("%d signatures of at most %d: %w", len(e.Signatures), MaxSignatures, ErrSize)
+// checkSigned bounds what the generated code bounds too loosely, or only when
+// it reads.
+func checkSigned(m Message) error {
+	var sigs int
+	switch m := m.(type) {
+	case *Envelope:
+		if len(m.Payload) > MaxPayload {
+			return fmt.Errorf("payload of %d bytes of at most %d: %w", len(m.Payload), MaxPayload, ErrSize)
+		}
+		sigs = len(m.Signatures)
+	case *Offer:
+		sigs = len(m.Package.Signatures)
 	}
-	if e, ok := m.(*Envelope); ok && len(e.Payload) > MaxPayload {
-		return fmt.Errorf("payload of %d bytes of at most %d: %w", len(e.Payload), MaxPayload, ErrSize)
+	if sigs > MaxSignatures {
+		return fmt.Errorf("%d signatures of at most %d: %w", sigs, MaxSignatures, ErrSize)
 	}
 	return nil
 }
@@ -105,7 +117,7 @@ func checkEnvelope(m Message) error {
 func Append(dst []byte, m Message) ([]byte, error) {
 	out, err := m.MarshalMsg(dst)
 	if err == nil {
-		err = checkEnvelope(m)
+		err = checkSigned(m)
 	}
 	if err != nil {
 		return dst, fmt.Errorf("telemetry: %s: %w", m.about().name, err)
@@ -125,6 +137,12 @@ func (m *Event) about() about     { return about{"event", MaxEvent, m.Schema, tr
 func (m *Envelope) about() about  { return about{"envelope", MaxEnvelope, 0, false} }
 func (m *Command) about() about   { return about{"command", MaxCommand, m.Schema, true} }
 func (m *Reply) about() about     { return about{"reply", MaxReply, m.Schema, true} }
+func (m *Offer) about() about     { return about{"offer", MaxOffer, m.Schema, true} }
+func (m *Report) about() about    { return about{"report", MaxReport, m.Schema, true} }
+func (m *Rollout) about() about   { return about{"rollout", MaxRollout, m.Schema, true} }
+func (m *Controller) about() about {
+	return about{"controller", MaxController, m.Schema, true}
+}
 
 func (m *Availability) reset() { *m = Availability{} }
 func (m *Status) reset()       { *m = Status{} }
@@ -133,3 +151,7 @@ func (m *Event) reset()        { *m = Event{} }
 func (m *Envelope) reset()     { *m = Envelope{} }
 func (m *Command) reset()      { *m = Command{} }
 func (m *Reply) reset()        { *m = Reply{} }
+func (m *Offer) reset()        { *m = Offer{} }
+func (m *Report) reset()       { *m = Report{} }
+func (m *Rollout) reset()      { *m = Rollout{} }
+func (m *Controller) reset()   { *m = Controller{} }

@@ -15,6 +15,8 @@
 // acknowledgement can only belong to the connection that sent the message,
 // nothing queues behind our back, and every subscription is made anew.
 //
-// Files. wire_gen.go is generated (go generate); testdata/golden holds the
-// bytes of each message; asyncapi.yaml describes topics and payloads.
+// Files. wire.go is what a drone says and obeys, wire_fleet.go what the
+// operator's side says of a fleet; wire_gen.go and wire_fleet_gen.go are
+// generated (go generate); testdata/golden holds the bytes of each message;
+// asyncapi.yaml describes topics and payloads.
 package telemetry

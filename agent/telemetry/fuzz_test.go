@@ -51,6 +51,10 @@ func FuzzEvent(f *testing.F)        { fuzzDecode(f, "event") }
 func FuzzEnvelope(f *testing.F)     { fuzzDecode(f, "envelope") }
 func FuzzCommand(f *testing.F)      { fuzzDecode(f, "command") }
 func FuzzReply(f *testing.F)        { fuzzDecode(f, "reply") }
+func FuzzOffer(f *testing.F)        { fuzzDecode(f, "offer") }
+func FuzzReport(f *testing.F)       { fuzzDecode(f, "report") }
+func FuzzRollout(f *testing.F)      { fuzzDecode(f, "rollout") }
+func FuzzController(f *testing.F)   { fuzzDecode(f, "controller") }
 
 // measure agrees with the library's own skipping on what it accepts.
 func FuzzMeasure(f *testing.F) {

@@ -151,9 +151,18 @@ func goldenFile(name string) string { return filepath.Join("testdata", "golden",
 // command that it waits for.
 func says(t *testing.T, o Options) context.CancelCauseFunc {
 	t.Helper()
+	stop, _ := hears(t, o)
+	return stop
+}
+
+// hears is says, and hands on the offers that come.
+func hears(t *testing.T, o Options) (context.CancelCauseFunc, <-chan []byte) {
+	t.Helper()
 	j := newJournal()
-	j.add(EventEntry(encode(t, samples()["event"])), ReportEntry(encode(t, samples()["reply"])))
+	j.add(EventEntry(encode(t, samples()["event"])), ReportEntry(encode(t, samples()["report"])))
 	o.Journal, o.OnLink = j, func(up bool, conn uint64, err error) { t.Logf("link: up %v, connection %d, %v", up, conn, err) }
+	offers := make(chan []byte, 16)
+	o.OnOffer = func(p []byte) { offers <- p }
 	var u *Uplink
 	ready := make(chan struct{})
 	o.OnCommand = func(id string, p []byte) {
@@ -165,10 +174,11 @@ func says(t *testing.T, o Options) context.CancelCauseFunc {
 		u.Reply(id, encode(t, samples()["reply"]))
 	}
 	u, stop := run(t, o)
+	u.SetReport(encode(t, samples()["report"]))
 	close(ready)
 	u.SetStatus(encode(t, samples()["status"]))
 	u.SetTelemetry(encode(t, samples()["telemetry"]))
-	return stop
+	return stop, offers
 }
 
 // everything is each topic, with QoS and retained as DESIGN lays them down.
@@ -184,12 +194,13 @@ func TestPeersEveryTopic(t *testing.T) {
 	t.Parallel()
 	port := mosquitto(t, "loopback.conf", t.TempDir())
 	c := subscribe(t, port, "-u", "viewer")
-	stop := says(t, Options{Broker: "mqtt://127.0.0.1:" + port})
+	stop, offers := hears(t, Options{Broker: "mqtt://127.0.0.1:" + port})
 	all := until(t, c, drone+"patch/report")
 	op := []string{"-u", "operator"}
-	publish(t, port, drone+"patch/offer", goldenFile("envelope"), append(op, "-r")...)
-	publish(t, port, "aim/v1/north/_rollout/r-1", goldenFile("status"), append(op, "-r")...)
-	publish(t, port, "aim/v1/north/_controller", goldenFile("availability"), append(op, "-r")...)
+	file, payload := offerFile(t)
+	publish(t, port, drone+"patch/offer", file, append(op, "-r")...)
+	publish(t, port, RolloutTopic("north", "r-1"), goldenFile("rollout"), append(op, "-r")...)
+	publish(t, port, ControllerTopic("north"), goldenFile("controller"), append(op, "-r")...)
 	publish(t, port, drone+"command/c-1", goldenFile("envelope"), op...)
 	for topic, m := range until(t, c, drone+"reply/c-1") {
 		all[topic] = m
@@ -202,7 +213,9 @@ func TestPeersEveryTopic(t *testing.T) {
 	if len(all) != len(everything) {
 		t.Errorf("%d topics, want %d: %v", len(all), len(everything), slices.Sorted(maps.Keys(all)))
 	}
+	all["offer-within"] = seen{payload: payload}
 	python(t, all)
+	isOffer(t, offers, payload)
 
 	stop(errors.New("test ends"))
 	late := subscribe(t, port, "-u", "viewer", "-i", "later")
@@ -222,6 +235,11 @@ func TestPeersEveryTopic(t *testing.T) {
 	for topic, m := range kept {
 		if m.retained != "1" || strings.Contains(topic, "/command/") {
 			t.Errorf("%s retained %q", topic, m.retained)
+		}
+	}
+	for topic, m := range map[string]Message{drone + "patch/report": &Report{}, "aim/v1/north/_rollout/r-1": &Rollout{}, "aim/v1/north/_controller": &Controller{}} {
+		if err := Decode(kept[topic].payload, m); err != nil {
+			t.Errorf("retained %s: %v", topic, err)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -21,8 +22,11 @@ type publisher struct {
 	journal  []flight  // on the way, in order
 	sent     uint64    // highest entry sent
 	anySent  bool
-	more     bool // the journal may have more to send
-	open     bool // the subscription is answered: the journal may flow
+	said     []byte    // the last report published on this connection
+	reportID uint16    // of SetReport's on the way; 0: none
+	reportAt time.Time // sent
+	more     bool      // the journal may have more to send
+	open     bool      // the subscription is answered: the journal may flow
 }
 
 // flight is a journal entry on the way.
@@ -80,11 +84,16 @@ func (u *Uplink) publish(ctx context.Context, l Link, conn uint64) error {
 // not hold up telemetry.
 func (p *publisher) subscribe() <-chan error {
 	answer := make(chan error, 1)
-	if p.u.o.OnCommand == nil {
-		answer <- nil
-		return answer
-	}
-	go func() { answer <- p.l.Subscribe(p.u.topic(LeafCommand+"+"), 1) }()
+	go func() {
+		var command, offer error
+		if p.u.o.OnCommand != nil {
+			command = p.l.Subscribe(p.u.topic(LeafCommand+"+"), 1)
+		}
+		if p.u.o.OnOffer != nil {
+			offer = p.l.Subscribe(p.u.topic(LeafOffer), 1)
+		}
+		answer <- errors.Join(command, offer)
+	}()
 	return answer
 }
 
@@ -112,7 +121,27 @@ func (p *publisher) send() error {
 			return err
 		}
 	}
-	return p.sendJournal()
+	if err := p.sendJournal(); err != nil {
+		return err
+	}
+	return p.sendReport()
+}
+
+// sendReport sets right what the broker retains, once the journal, which may
+// hold older reports, has run empty.
+func (p *publisher) sendReport() (err error) {
+	flowing := p.u.o.Journal != nil && (p.more || len(p.journal) > 0)
+	if !p.open || flowing || p.reportID != 0 {
+		return nil
+	}
+	var ok bool
+	if p.buf, ok = p.u.report.copyIfOther(p.buf, p.said); !ok {
+		return nil
+	}
+	p.said = append(p.said[:0], p.buf...)
+	p.reportID, err = p.l.Publish(p.u.topic(LeafReport), 1, true, p.buf)
+	p.reportAt = time.Now()
+	return err
 }
 
 // sendStatus keeps one status on the way, so that a burst of changes costs
@@ -177,6 +206,9 @@ func (p *publisher) sendJournal() error {
 		if leaf, retained, payload, ok := openEntry(e.Data); ok {
 			if f.id, err = p.l.Publish(p.u.topic(leaf), 1, retained, payload); err != nil {
 				return err
+			}
+			if leaf == LeafReport {
+				p.said = append(p.said[:0], payload...)
 			}
 		} else {
 			p.u.log.Error("journal entry cannot be sent and is dropped", "n", e.N, "bytes", len(e.Data))

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"bytes"
 	"context"
 	"strings"
 	"sync"
@@ -21,6 +22,16 @@ func (s *slot) set(p []byte) {
 	s.mu.Unlock()
 }
 
+// copyIfOther copies the newest into dst unless it is what other holds.
+func (s *slot) copyIfOther(dst, other []byte) ([]byte, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.b) == 0 || bytes.Equal(s.b, other) {
+		return dst[:0], false
+	}
+	return append(dst[:0], s.b...), true
+}
+
 // take copies the newest into dst. Without again, only what is fresh.
 func (s *slot) take(dst []byte, again bool) ([]byte, bool) {
 	s.mu.Lock()
@@ -32,11 +43,27 @@ func (s *slot) take(dst []byte, again bool) ([]byte, bool) {
 	return append(dst[:0], s.b...), true
 }
 
+// give gives the newest away, once.
+func (s *slot) give() ([]byte, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, ok := s.b, s.fresh
+	s.b, s.fresh = nil, false
+	return b, ok
+}
+
 // SetStatus publishes a status, unless a newer one overtakes it. It copies p.
 func (u *Uplink) SetStatus(p []byte) { u.status.set(p); u.ring() }
 
 // SetTelemetry publishes p once, unless a newer one overtakes it. It copies p.
 func (u *Uplink) SetTelemetry(p []byte) { u.telemetry.set(p); u.ring() }
+
+// SetReport says what patch/report, which is retained, must end up with: the
+// newest report. Its delivery is the journal's, where its ReportEntry belongs
+// first; p is published only when the journal has run empty on a connection
+// without p being the last report on it: when the broker may have lost what it
+// retained, or when the journal could not be written. It copies p.
+func (u *Uplink) SetReport(p []byte) { u.report.set(p); u.ring() }
 
 // Wake says that the journal has something new.
 func (u *Uplink) Wake() { u.news.Store(true); u.ring() }
@@ -82,9 +109,12 @@ type command struct {
 // blocked reader would see no acknowledgement either.
 func (u *Uplink) receive(topic string, payload []byte, retained bool) {
 	fleet, drone, leaf, ok := ParseTopic(topic)
+	ok = ok && fleet == u.o.Fleet && drone == u.o.Drone
 	id, isCommand := strings.CutPrefix(leaf, LeafCommand)
 	switch {
-	case !ok || !isCommand || fleet != u.o.Fleet || drone != u.o.Drone || !ValidID(id):
+	case ok && leaf == LeafOffer:
+		u.receiveOffer(payload)
+	case !ok || !isCommand || !ValidID(id):
 		u.log.Warn("message on an unexpected topic ignored", "bytes", len(payload))
 	case retained:
 		// It lay at the broker for nobody knows how long.
@@ -96,6 +126,31 @@ func (u *Uplink) receive(topic string, payload []byte, retained bool) {
 		case u.commands <- command{id, payload}:
 		default:
 			u.log.Warn("command dropped: too many at once; send it again", "id", id, "waiting", maxCommands)
+		}
+	}
+}
+
+// receiveOffer keeps the newest: it replaces the one before it, as it does at
+// the broker.
+func (u *Uplink) receiveOffer(payload []byte) {
+	u.offer.set(payload)
+	select {
+	case u.offered <- struct{}{}:
+	default:
+	}
+}
+
+// workOffers hands offers on, one at a time.
+func (u *Uplink) workOffers(ctx context.Context) {
+	for {
+		select {
+		case <-u.offered:
+			// Empty-handed: the one before it was taken for both.
+			if b, ok := u.offer.give(); ok && u.o.OnOffer != nil {
+				u.o.OnOffer(b)
+			}
+		case <-ctx.Done():
+			return
 		}
 	}
 }

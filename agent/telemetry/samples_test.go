@@ -37,6 +37,21 @@ func samples() map[string]Message {
 		"envelope": &Envelope{Payload: []byte("signed bytes"), Signatures: [][]byte{[]byte("untrusted comment: one"), []byte("two")}},
 		"command": &Command{Schema: Schema, ID: "c-1", Fleet: "north", Drone: "patrol-03", Boot: boot, Counter: 9,
 			Verb: "pause", HoldMS: 60000, Arg: "p-2026-11-23"},
-		"reply": &Reply{Schema: Schema, Boot: boot, TimeMS: ms, ID: "c-1", Outcome: "refused", Reason: "counter 9 was used before"},
+		"offer": &Offer{Schema: Schema, Fleet: "north", Drone: "patrol-03", Rollout: "r-7", Epoch: 3, Controller: "ops-1", Canary: true,
+			Package: PatchPackage{Manifest: []byte("patch.json"), Content: []byte("version = 42\n"),
+				Signatures: [][]byte{[]byte("untrusted comment: one"), []byte("two")}, Revert: []byte("an envelope")}},
+		"report": &Report{
+			Schema: Schema, Boot: boot, TimeMS: ms, UpMS: 1856501, N: 4, Patch: "p-2026-11-23", Rollout: "r-7", Epoch: 3,
+			State: "REVERTED", Reason: "check", Detail: "checks.d/10-patrol failed: exit status 1", Version: 42,
+			SHA256:     "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+			OldVersion: 41, OldSHA256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+			OfferedMS: 1850000, StagedMS: 1850040, TriedMS: 1851000, EndedMS: 1856500,
+			Evidence: []Evidence{{"lock", "fleet-updater (pid 4711), overdue, ended by SIGTERM"}},
+		},
+		"rollout": &Rollout{Schema: Schema, TimeMS: ms, Fleet: "north", ID: "r-7", Patch: "p-2026-11-23", Epoch: 3, Controller: "ops-1",
+			State: "RUNNING", Phase: "BAKING", Reason: "approved by ops-1", Wave: 1, Waves: 3,
+			Drones: []RolloutDrone{{"patrol-03", 1, "SUCCEEDED", "version 42"}, {"patrol-04", 1, "IN_PROGRESS", "WAITING(lock)"}}},
+		"controller": &Controller{Schema: Schema, TimeMS: ms, Fleet: "north", Epoch: 3, Controller: "ops-1", Online: true, Rollout: "r-7", Reason: "started"},
+		"reply":      &Reply{Schema: Schema, Boot: boot, TimeMS: ms, ID: "c-1", Outcome: "refused", Reason: "counter 9 was used before"},
 	}
 }

@@ -43,6 +43,34 @@ func ParseTopic(topic string) (fleet, drone, leaf string, ok bool) {
 	return fleet, drone, leaf, true
 }
 
+// RolloutTopic is where the operator's side says how a rollout goes; the id may
+// be the wildcard "+", and so may the fleet.
+func RolloutTopic(fleet, id string) string { return Root + "/" + fleet + "/_rollout/" + id }
+
+// ControllerTopic is where the operator's side says who leads a fleet.
+func ControllerTopic(fleet string) string { return Root + "/" + fleet + "/_controller" }
+
+// ParseFleetTopic splits a topic that is a fleet's, not a drone's: rollout is
+// the id on _rollout/<id>, and empty on _controller.
+func ParseFleetTopic(topic string) (fleet, rollout string, ok bool) {
+	rest, ok := strings.CutPrefix(topic, Root+"/")
+	if !ok {
+		return "", "", false
+	}
+	fleet, leaf, ok := strings.Cut(rest, "/")
+	if !ok || !ValidName(fleet) {
+		return "", "", false
+	}
+	if leaf == "_controller" {
+		return fleet, "", true
+	}
+	id, ok := strings.CutPrefix(leaf, "_rollout/")
+	if !ok || !ValidID(id) {
+		return "", "", false
+	}
+	return fleet, id, true
+}
+
 // ValidName reports whether s may name a fleet or a drone:
 // [a-z0-9][a-z0-9-]{0,31}.
 func ValidName(s string) bool {

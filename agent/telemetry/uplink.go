@@ -16,10 +16,10 @@ import (
 
 // Bounds of an Uplink.
 const (
-	maxReplies  = 16                                // waiting for their acknowledgement
-	maxCommands = 16                                // waiting for OnCommand
-	maxEnvelope = MaxCommand + MaxSignatures*(1<<9) // bytes of one
-	window      = 16                                // journal entries on the way
+	maxReplies  = 16                              // waiting for their acknowledgement
+	maxCommands = 16                              // waiting for OnCommand
+	maxEnvelope = MaxOrder + MaxSignatures*(1<<9) // bytes of one
+	window      = 16                              // journal entries on the way
 
 	statusEvery = time.Minute     // a status is repeated, so that silence shows
 	housekeep   = 5 * time.Second // journal errors and failed subscriptions are retried
@@ -56,6 +56,12 @@ type Options struct {
 	// judged. Calls come one after the other from one goroutine; while it is
 	// busy 16 wait and further ones are dropped. nil: not subscribed.
 	OnCommand func(id string, payload []byte)
+	// OnOffer gets what lies on patch/offer: an Envelope, not yet judged, of
+	// at most MaxPacket bytes; empty: the offer was withdrawn. The same offer
+	// comes again with each connection. Calls come one after the other from a
+	// goroutine of their own; while it is busy only the newest waits. nil: not
+	// subscribed.
+	OnOffer func(payload []byte)
 	// OnLink tells of each connection and of each failed attempt, from Run's
 	// goroutine; it must not block. Up with an error: connected, but the
 	// broker refuses the commands (asked again every 5 s).
@@ -71,6 +77,9 @@ type Uplink struct {
 	log  *slog.Logger
 
 	status, telemetry slot
+	report            slot
+	offer             slot          // arrived, not handed on yet
+	offered           chan struct{} // there is one
 	news              atomic.Bool   // the journal has something new
 	wake              chan struct{} // something is there to publish
 	commands          chan command
@@ -84,7 +93,7 @@ func NewUplink(o Options) (*Uplink, error) {
 	if !ValidName(o.Fleet) || !ValidName(o.Drone) {
 		return nil, fmt.Errorf("telemetry: fleet %q, drone %q: names are [a-z0-9][a-z0-9-]{0,31}", o.Fleet, o.Drone)
 	}
-	u := &Uplink{o: o, dial: o.Dial, log: o.Log, wake: make(chan struct{}, 1), commands: make(chan command, maxCommands)}
+	u := &Uplink{o: o, dial: o.Dial, log: o.Log, wake: make(chan struct{}, 1), offered: make(chan struct{}, 1), commands: make(chan command, maxCommands)}
 	if u.dial == nil {
 		var err error
 		if u.dial, err = Broker(o.Broker, o.TLS); err != nil {
@@ -109,6 +118,7 @@ func NewUplink(o Options) (*Uplink, error) {
 func (u *Uplink) Run(ctx context.Context) error {
 	var worker sync.WaitGroup
 	worker.Go(func() { u.work(ctx) })
+	worker.Go(func() { u.workOffers(ctx) })
 	defer worker.Wait()
 	conn, failures := u.o.Conn, 0
 	for {

@@ -7,8 +7,8 @@ package telemetry
 // its end without a new schema.
 
 //msgp:limit arrays:64 maps:64 marshal:true
-//msgp:vartuple Cause Lock Config Patch Lines Sample Supply Evidence
-//msgp:noduplicates Envelope Command
+//msgp:vartuple Cause Lock Config Patch Lines Sample Supply Evidence PatchPackage
+//msgp:noduplicates Envelope Command Offer
 
 // Schema is the version of every message below. It grows only when an old
 // reader would misread a new message; a new key alone does not raise it.
@@ -175,4 +175,52 @@ type Reply struct {
 	ID      string `msg:"i" json:"id"`
 	Outcome string `msg:"o" json:"outcome"` // done refused failed
 	Reason  string `msg:"r" json:"reason"`
+}
+
+// Offer is an envelope's payload on patch/offer, signed by the operator's key:
+// a patch for one drone, in one rollout of one controller. An empty message
+// there means that nothing is offered. A drone durably refuses a lower epoch
+// than it has seen, and an equal one from another controller.
+type Offer struct {
+	Schema     uint8        `msg:"v" json:"schema"`
+	Fleet      string       `msg:"f" json:"fleet"`
+	Drone      string       `msg:"d" json:"drone"`
+	Rollout    string       `msg:"r" json:"rollout"`
+	Epoch      uint64       `msg:"e" json:"epoch"`
+	Controller string       `msg:"c" json:"controller"`
+	Canary     bool         `msg:"k" json:"canary"`
+	Package    PatchPackage `msg:"p" json:"package"`
+}
+
+// PatchPackage is a patch's folder in one message; firmware/patch judges it.
+type PatchPackage struct {
+	Manifest   []byte   `msg:"m,limit=16384" json:"manifest"`
+	Content    []byte   `msg:"c,limit=65536" json:"content"`
+	Signatures [][]byte `msg:"s,limit=1024" json:"signatures"`
+	Revert     []byte   `msg:"r,limit=32768" json:"revert"`
+}
+
+// Report says how far a patch has come on a drone, retained. N counts per
+// boot, so that reports sent again are recognised and their order is known.
+type Report struct {
+	Schema     uint8      `msg:"v" json:"schema"`
+	Boot       string     `msg:"b" json:"boot"`
+	TimeMS     int64      `msg:"t" json:"time_ms"`
+	UpMS       int64      `msg:"u" json:"up_ms"`
+	N          uint64     `msg:"n" json:"n"`
+	Patch      string     `msg:"i" json:"patch"` // its id
+	Rollout    string     `msg:"r" json:"rollout"`
+	Epoch      uint64     `msg:"e" json:"epoch"`
+	State      string     `msg:"s" json:"state"`  // IDLE STAGED WAITING APPLYING TRIAL COMMITTED REVERTED REJECTED
+	Reason     string     `msg:"y" json:"reason"` // one word: window, flight, lock, clock; a refusal's name; a revert's cause
+	Detail     string     `msg:"x" json:"detail"` // in words, with what to do
+	Version    int64      `msg:"cv" json:"version"`
+	SHA256     string     `msg:"h" json:"sha256"`
+	OldVersion int64      `msg:"ov" json:"old_version"`
+	OldSHA256  string     `msg:"oh" json:"old_sha256"`
+	OfferedMS  int64      `msg:"to" json:"offered_ms"`
+	StagedMS   int64      `msg:"ts" json:"staged_ms"`
+	TriedMS    int64      `msg:"tt" json:"tried_ms"` // the switch
+	EndedMS    int64      `msg:"te" json:"ended_ms"` // committed, reverted or rejected
+	Evidence   []Evidence `msg:"ev" json:"evidence"`
 }

@@ -1023,6 +1023,170 @@ func (z *Lock) Msgsize() (s int) {
 }
 
 // MarshalMsg implements msgp.Marshaler
+func (z *Offer) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// map header, size 8
+	// string "v"
+	o = append(o, 0x88, 0xa1, 0x76)
+	o = msgp.AppendUint8(o, z.Schema)
+	// string "f"
+	o = append(o, 0xa1, 0x66)
+	o = msgp.AppendString(o, z.Fleet)
+	// string "d"
+	o = append(o, 0xa1, 0x64)
+	o = msgp.AppendString(o, z.Drone)
+	// string "r"
+	o = append(o, 0xa1, 0x72)
+	o = msgp.AppendString(o, z.Rollout)
+	// string "e"
+	o = append(o, 0xa1, 0x65)
+	o = msgp.AppendUint64(o, z.Epoch)
+	// string "c"
+	o = append(o, 0xa1, 0x63)
+	o = msgp.AppendString(o, z.Controller)
+	// string "k"
+	o = append(o, 0xa1, 0x6b)
+	o = msgp.AppendBool(o, z.Canary)
+	// string "p"
+	o = append(o, 0xa1, 0x70)
+	o, err = z.Package.MarshalMsg(o)
+	if err != nil {
+		err = msgp.WrapError(err, "Package")
+		return
+	}
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *Offer) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var field []byte
+	_ = field
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadMapHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 > z5817a858limitMaps {
+		err = msgp.ErrLimitExceeded
+		return
+	}
+	var zb0001Dup [1]byte
+	for zb0001 > 0 {
+		zb0001--
+		field, bts, err = msgp.ReadMapKeyZC(bts)
+		if err != nil {
+			err = msgp.WrapError(err)
+			return
+		}
+		switch msgp.UnsafeString(field) {
+		case "v":
+			if zb0001Dup[0]&(1<<0) != 0 {
+				err = msgp.WrapError(msgp.ErrDuplicateEntry, "Schema")
+				return
+			}
+			zb0001Dup[0] |= 1 << 0
+			z.Schema, bts, err = msgp.ReadUint8Bytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Schema")
+				return
+			}
+		case "f":
+			if zb0001Dup[0]&(1<<1) != 0 {
+				err = msgp.WrapError(msgp.ErrDuplicateEntry, "Fleet")
+				return
+			}
+			zb0001Dup[0] |= 1 << 1
+			z.Fleet, bts, err = msgp.ReadStringBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Fleet")
+				return
+			}
+		case "d":
+			if zb0001Dup[0]&(1<<2) != 0 {
+				err = msgp.WrapError(msgp.ErrDuplicateEntry, "Drone")
+				return
+			}
+			zb0001Dup[0] |= 1 << 2
+			z.Drone, bts, err = msgp.ReadStringBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Drone")
+				return
+			}
+		case "r":
+			if zb0001Dup[0]&(1<<3) != 0 {
+				err = msgp.WrapError(msgp.ErrDuplicateEntry, "Rollout")
+				return
+			}
+			zb0001Dup[0] |= 1 << 3
+			z.Rollout, bts, err = msgp.ReadStringBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Rollout")
+				return
+			}
+		case "e":
+			if zb0001Dup[0]&(1<<4) != 0 {
+				err = msgp.WrapError(msgp.ErrDuplicateEntry, "Epoch")
+				return
+			}
+			zb0001Dup[0] |= 1 << 4
+			z.Epoch, bts, err = msgp.ReadUint64Bytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Epoch")
+				return
+			}
+		case "c":
+			if zb0001Dup[0]&(1<<5) != 0 {
+				err = msgp.WrapError(msgp.ErrDuplicateEntry, "Controller")
+				return
+			}
+			zb0001Dup[0] |= 1 << 5
+			z.Controller, bts, err = msgp.ReadStringBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Controller")
+				return
+			}
+		case "k":
+			if zb0001Dup[0]&(1<<6) != 0 {
+				err = msgp.WrapError(msgp.ErrDuplicateEntry, "Canary")
+				return
+			}
+			zb0001Dup[0] |= 1 << 6
+			z.Canary, bts, err = msgp.ReadBoolBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Canary")
+				return
+			}
+		case "p":
+			if zb0001Dup[0]&(1<<7) != 0 {
+				err = msgp.WrapError(msgp.ErrDuplicateEntry, "Package")
+				return
+			}
+			zb0001Dup[0] |= 1 << 7
+			bts, err = z.Package.UnmarshalMsg(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Package")
+				return
+			}
+		default:
+			bts, err = msgp.Skip(bts)
+			if err != nil {
+				err = msgp.WrapError(err)
+				return
+			}
+		}
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *Offer) Msgsize() (s int) {
+	s = 1 + 2 + msgp.Uint8Size + 2 + msgp.StringPrefixSize + len(z.Fleet) + 2 + msgp.StringPrefixSize + len(z.Drone) + 2 + msgp.StringPrefixSize + len(z.Rollout) + 2 + msgp.Uint64Size + 2 + msgp.StringPrefixSize + len(z.Controller) + 2 + msgp.BoolSize + 2 + z.Package.Msgsize()
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
 func (z Patch) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// array header, size 3
@@ -1081,6 +1245,168 @@ func (z *Patch) UnmarshalMsg(bts []byte) (o []byte, err error) {
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z Patch) Msgsize() (s int) {
 	s = 1 + msgp.StringPrefixSize + len(z.State) + msgp.StringPrefixSize + len(z.ID) + msgp.StringPrefixSize + len(z.Reason)
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
+func (z *PatchPackage) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// array header, size 4
+	o = append(o, 0x94)
+	o = msgp.AppendBytes(o, z.Manifest)
+	o = msgp.AppendBytes(o, z.Content)
+	o = msgp.AppendArrayHeader(o, uint32(len(z.Signatures)))
+	if uint32(len(z.Signatures)) > z5817a858limitArrays {
+		return nil, msgp.ErrLimitExceeded
+	}
+	for za0001 := range z.Signatures {
+		o = msgp.AppendBytes(o, z.Signatures[za0001])
+	}
+	o = msgp.AppendBytes(o, z.Revert)
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *PatchPackage) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	for zb0001 > 0 {
+		var zb0002 uint32
+		zb0002, bts, err = msgp.ReadBytesHeader(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Manifest")
+			return
+		}
+		if zb0002 > 16384 {
+			err = msgp.ErrLimitExceeded
+			return
+		}
+		if z.Manifest == nil || uint32(cap(z.Manifest)) < zb0002 {
+			z.Manifest = make([]byte, zb0002)
+		} else {
+			z.Manifest = z.Manifest[:zb0002]
+		}
+		if uint32(len(bts)) < zb0002 {
+			err = msgp.ErrShortBytes
+			return
+		}
+		copy(z.Manifest, bts[:zb0002])
+		bts = bts[zb0002:]
+		if zb0001--; zb0001 == 0 {
+			break
+		}
+		var zb0003 uint32
+		zb0003, bts, err = msgp.ReadBytesHeader(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Content")
+			return
+		}
+		if zb0003 > 65536 {
+			err = msgp.ErrLimitExceeded
+			return
+		}
+		if z.Content == nil || uint32(cap(z.Content)) < zb0003 {
+			z.Content = make([]byte, zb0003)
+		} else {
+			z.Content = z.Content[:zb0003]
+		}
+		if uint32(len(bts)) < zb0003 {
+			err = msgp.ErrShortBytes
+			return
+		}
+		copy(z.Content, bts[:zb0003])
+		bts = bts[zb0003:]
+		if zb0001--; zb0001 == 0 {
+			break
+		}
+		var zb0004 uint32
+		zb0004, bts, err = msgp.ReadArrayHeaderBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Signatures")
+			return
+		}
+		if zb0004 > 1024 {
+			err = msgp.ErrLimitExceeded
+			return
+		}
+		if cap(z.Signatures) >= int(zb0004) {
+			z.Signatures = (z.Signatures)[:zb0004]
+		} else {
+			z.Signatures = make([][]byte, zb0004)
+		}
+		for za0001 := range z.Signatures {
+			var zb0005 uint32
+			zb0005, bts, err = msgp.ReadBytesHeader(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Signatures", za0001)
+				return
+			}
+			if zb0005 > 1024 {
+				err = msgp.ErrLimitExceeded
+				return
+			}
+			if z.Signatures[za0001] == nil || uint32(cap(z.Signatures[za0001])) < zb0005 {
+				z.Signatures[za0001] = make([]byte, zb0005)
+			} else {
+				z.Signatures[za0001] = z.Signatures[za0001][:zb0005]
+			}
+			if uint32(len(bts)) < zb0005 {
+				err = msgp.ErrShortBytes
+				return
+			}
+			copy(z.Signatures[za0001], bts[:zb0005])
+			bts = bts[zb0005:]
+		}
+		if zb0001--; zb0001 == 0 {
+			break
+		}
+		var zb0006 uint32
+		zb0006, bts, err = msgp.ReadBytesHeader(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Revert")
+			return
+		}
+		if zb0006 > 32768 {
+			err = msgp.ErrLimitExceeded
+			return
+		}
+		if z.Revert == nil || uint32(cap(z.Revert)) < zb0006 {
+			z.Revert = make([]byte, zb0006)
+		} else {
+			z.Revert = z.Revert[:zb0006]
+		}
+		if uint32(len(bts)) < zb0006 {
+			err = msgp.ErrShortBytes
+			return
+		}
+		copy(z.Revert, bts[:zb0006])
+		bts = bts[zb0006:]
+		if zb0001--; zb0001 == 0 {
+			break
+		}
+		for ; zb0001 > 0; zb0001-- {
+			bts, err = msgp.Skip(bts)
+			if err != nil {
+				err = msgp.WrapError(err)
+				return
+			}
+		}
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *PatchPackage) Msgsize() (s int) {
+	s = 1 + msgp.BytesPrefixSize + len(z.Manifest) + msgp.BytesPrefixSize + len(z.Content) + msgp.ArrayHeaderSize
+	for za0001 := range z.Signatures {
+		s += msgp.BytesPrefixSize + len(z.Signatures[za0001])
+	}
+	s += msgp.BytesPrefixSize + len(z.Revert)
 	return
 }
 
@@ -1182,6 +1508,288 @@ func (z *Reply) UnmarshalMsg(bts []byte) (o []byte, err error) {
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *Reply) Msgsize() (s int) {
 	s = 1 + 2 + msgp.Uint8Size + 2 + msgp.StringPrefixSize + len(z.Boot) + 2 + msgp.Int64Size + 2 + msgp.StringPrefixSize + len(z.ID) + 2 + msgp.StringPrefixSize + len(z.Outcome) + 2 + msgp.StringPrefixSize + len(z.Reason)
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
+func (z *Report) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// map header, size 20
+	// string "v"
+	o = append(o, 0xde, 0x0, 0x14, 0xa1, 0x76)
+	o = msgp.AppendUint8(o, z.Schema)
+	// string "b"
+	o = append(o, 0xa1, 0x62)
+	o = msgp.AppendString(o, z.Boot)
+	// string "t"
+	o = append(o, 0xa1, 0x74)
+	o = msgp.AppendInt64(o, z.TimeMS)
+	// string "u"
+	o = append(o, 0xa1, 0x75)
+	o = msgp.AppendInt64(o, z.UpMS)
+	// string "n"
+	o = append(o, 0xa1, 0x6e)
+	o = msgp.AppendUint64(o, z.N)
+	// string "i"
+	o = append(o, 0xa1, 0x69)
+	o = msgp.AppendString(o, z.Patch)
+	// string "r"
+	o = append(o, 0xa1, 0x72)
+	o = msgp.AppendString(o, z.Rollout)
+	// string "e"
+	o = append(o, 0xa1, 0x65)
+	o = msgp.AppendUint64(o, z.Epoch)
+	// string "s"
+	o = append(o, 0xa1, 0x73)
+	o = msgp.AppendString(o, z.State)
+	// string "y"
+	o = append(o, 0xa1, 0x79)
+	o = msgp.AppendString(o, z.Reason)
+	// string "x"
+	o = append(o, 0xa1, 0x78)
+	o = msgp.AppendString(o, z.Detail)
+	// string "cv"
+	o = append(o, 0xa2, 0x63, 0x76)
+	o = msgp.AppendInt64(o, z.Version)
+	// string "h"
+	o = append(o, 0xa1, 0x68)
+	o = msgp.AppendString(o, z.SHA256)
+	// string "ov"
+	o = append(o, 0xa2, 0x6f, 0x76)
+	o = msgp.AppendInt64(o, z.OldVersion)
+	// string "oh"
+	o = append(o, 0xa2, 0x6f, 0x68)
+	o = msgp.AppendString(o, z.OldSHA256)
+	// string "to"
+	o = append(o, 0xa2, 0x74, 0x6f)
+	o = msgp.AppendInt64(o, z.OfferedMS)
+	// string "ts"
+	o = append(o, 0xa2, 0x74, 0x73)
+	o = msgp.AppendInt64(o, z.StagedMS)
+	// string "tt"
+	o = append(o, 0xa2, 0x74, 0x74)
+	o = msgp.AppendInt64(o, z.TriedMS)
+	// string "te"
+	o = append(o, 0xa2, 0x74, 0x65)
+	o = msgp.AppendInt64(o, z.EndedMS)
+	// string "ev"
+	o = append(o, 0xa2, 0x65, 0x76)
+	o = msgp.AppendArrayHeader(o, uint32(len(z.Evidence)))
+	if uint32(len(z.Evidence)) > z5817a858limitArrays {
+		return nil, msgp.ErrLimitExceeded
+	}
+	for za0001 := range z.Evidence {
+		// array header, size 2
+		o = append(o, 0x92)
+		o = msgp.AppendString(o, z.Evidence[za0001].Key)
+		o = msgp.AppendString(o, z.Evidence[za0001].Value)
+	}
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *Report) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var field []byte
+	_ = field
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadMapHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 > z5817a858limitMaps {
+		err = msgp.ErrLimitExceeded
+		return
+	}
+	for zb0001 > 0 {
+		zb0001--
+		field, bts, err = msgp.ReadMapKeyZC(bts)
+		if err != nil {
+			err = msgp.WrapError(err)
+			return
+		}
+		switch msgp.UnsafeString(field) {
+		case "v":
+			z.Schema, bts, err = msgp.ReadUint8Bytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Schema")
+				return
+			}
+		case "b":
+			z.Boot, bts, err = msgp.ReadStringBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Boot")
+				return
+			}
+		case "t":
+			z.TimeMS, bts, err = msgp.ReadInt64Bytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "TimeMS")
+				return
+			}
+		case "u":
+			z.UpMS, bts, err = msgp.ReadInt64Bytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "UpMS")
+				return
+			}
+		case "n":
+			z.N, bts, err = msgp.ReadUint64Bytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "N")
+				return
+			}
+		case "i":
+			z.Patch, bts, err = msgp.ReadStringBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Patch")
+				return
+			}
+		case "r":
+			z.Rollout, bts, err = msgp.ReadStringBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Rollout")
+				return
+			}
+		case "e":
+			z.Epoch, bts, err = msgp.ReadUint64Bytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Epoch")
+				return
+			}
+		case "s":
+			z.State, bts, err = msgp.ReadStringBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "State")
+				return
+			}
+		case "y":
+			z.Reason, bts, err = msgp.ReadStringBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Reason")
+				return
+			}
+		case "x":
+			z.Detail, bts, err = msgp.ReadStringBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Detail")
+				return
+			}
+		case "cv":
+			z.Version, bts, err = msgp.ReadInt64Bytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Version")
+				return
+			}
+		case "h":
+			z.SHA256, bts, err = msgp.ReadStringBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "SHA256")
+				return
+			}
+		case "ov":
+			z.OldVersion, bts, err = msgp.ReadInt64Bytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "OldVersion")
+				return
+			}
+		case "oh":
+			z.OldSHA256, bts, err = msgp.ReadStringBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "OldSHA256")
+				return
+			}
+		case "to":
+			z.OfferedMS, bts, err = msgp.ReadInt64Bytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "OfferedMS")
+				return
+			}
+		case "ts":
+			z.StagedMS, bts, err = msgp.ReadInt64Bytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "StagedMS")
+				return
+			}
+		case "tt":
+			z.TriedMS, bts, err = msgp.ReadInt64Bytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "TriedMS")
+				return
+			}
+		case "te":
+			z.EndedMS, bts, err = msgp.ReadInt64Bytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "EndedMS")
+				return
+			}
+		case "ev":
+			var zb0002 uint32
+			zb0002, bts, err = msgp.ReadArrayHeaderBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Evidence")
+				return
+			}
+			if zb0002 > z5817a858limitArrays {
+				err = msgp.ErrLimitExceeded
+				return
+			}
+			if cap(z.Evidence) >= int(zb0002) {
+				z.Evidence = (z.Evidence)[:zb0002]
+			} else {
+				z.Evidence = make([]Evidence, zb0002)
+			}
+			for za0001 := range z.Evidence {
+				var zb0003 uint32
+				zb0003, bts, err = msgp.ReadArrayHeaderBytes(bts)
+				if err != nil {
+					err = msgp.WrapError(err, "Evidence", za0001)
+					return
+				}
+				for zb0003 > 0 {
+					z.Evidence[za0001].Key, bts, err = msgp.ReadStringBytes(bts)
+					if err != nil {
+						err = msgp.WrapError(err, "Evidence", za0001, "Key")
+						return
+					}
+					if zb0003--; zb0003 == 0 {
+						break
+					}
+					z.Evidence[za0001].Value, bts, err = msgp.ReadStringBytes(bts)
+					if err != nil {
+						err = msgp.WrapError(err, "Evidence", za0001, "Value")
+						return
+					}
+					if zb0003--; zb0003 == 0 {
+						break
+					}
+					for ; zb0003 > 0; zb0003-- {
+						bts, err = msgp.Skip(bts)
+						if err != nil {
+							err = msgp.WrapError(err)
+							return
+						}
+					}
+				}
+			}
+		default:
+			bts, err = msgp.Skip(bts)
+			if err != nil {
+				err = msgp.WrapError(err)
+				return
+			}
+		}
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *Report) Msgsize() (s int) {
+	s = 3 + 2 + msgp.Uint8Size + 2 + msgp.StringPrefixSize + len(z.Boot) + 2 + msgp.Int64Size + 2 + msgp.Int64Size + 2 + msgp.Uint64Size + 2 + msgp.StringPrefixSize + len(z.Patch) + 2 + msgp.StringPrefixSize + len(z.Rollout) + 2 + msgp.Uint64Size + 2 + msgp.StringPrefixSize + len(z.State) + 2 + msgp.StringPrefixSize + len(z.Reason) + 2 + msgp.StringPrefixSize + len(z.Detail) + 3 + msgp.Int64Size + 2 + msgp.StringPrefixSize + len(z.SHA256) + 3 + msgp.Int64Size + 3 + msgp.StringPrefixSize + len(z.OldSHA256) + 3 + msgp.Int64Size + 3 + msgp.Int64Size + 3 + msgp.Int64Size + 3 + msgp.Int64Size + 3 + msgp.ArrayHeaderSize
+	for za0001 := range z.Evidence {
+		s += 1 + msgp.StringPrefixSize + len(z.Evidence[za0001].Key) + msgp.StringPrefixSize + len(z.Evidence[za0001].Value)
+	}
 	return
 }
 
