@@ -145,18 +145,11 @@ func (s *Smith) grantLocked(ctx context.Context, fd int, c Claim) (*Lease, error
 	if err != nil {
 		return nil, err
 	}
-	now := s.host.Now()
-	ttl := c.ttl(s.longest())
-	rec := Record{
-		Name: s.name, Held: true, Epoch: epoch,
-		Role: c.Role, Holder: clean(c.Holder, maxName), Reason: clean(c.Reason, maxReason),
-		Process: s.host.Self, BootID: s.host.BootID,
-		Acquired: now, Renewed: now, Deadline: now + int64(ttl), WallMS: s.host.Wall().UnixMilli(),
-	}
+	rec, ttl := s.newRecord(c, epoch)
 	if err := s.writeRecord(rec); err != nil {
 		return nil, err
 	}
-	return newLease(s, fd, rec, ttl, proof(found, epoch, now)), nil
+	return newLease(s, fd, rec, ttl, proof(found, epoch, rec.Acquired)), nil
 }
 
 func (c Claim) ttl(longest time.Duration) time.Duration {

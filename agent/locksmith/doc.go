@@ -36,6 +36,21 @@
 // its record. That is why those two become HOT only after 5 s of looks without
 // a break (see [Suspicion]).
 //
+// # Ways past a lock that stays refused
+//
+// In this order, and the second and third only with somebody's leave (a signed
+// override, or for [Smith.End] the identity's reclaim = "overdue"):
+//
+//  1. [Smith.Acquire]: whenever the kernel grants it, whatever the record says.
+//  2. [Smith.End]: an OVERDUE holder that was proven to have this lock open
+//     gets SIGTERM, a grace, SIGKILL, through a pidfd. Then Acquire.
+//  3. [Smith.Supersede]: the holder must not or cannot be ended, or nobody
+//     knows it. The epoch is raised under the commit lock, so that its late
+//     commit is refused.
+//
+// When the commit lock is refused too ([ErrCommitBusy]) there is no fourth
+// way: the update is WAITING(lock). A commit without it would lose updates.
+//
 // Every point in time is nanoseconds of CLOCK_BOOTTIME, which counts suspend
 // and which nobody can set. The wall clock is a hint for display.
 //

@@ -123,8 +123,8 @@ func (e *epochFile) write(sys durable.Sys, path string, epoch uint64) error {
 
 func (s *Smith) readEpoch() (uint64, error) { return s.slots.read(s.sys, s.epoch) }
 
-// raiseEpoch makes the next epoch durable and returns it. The caller has both
-// locks. The record found bounds the epoch from below.
+// raiseEpoch makes the next epoch durable and returns it. The caller has the
+// commit lock. The record found bounds the epoch from below.
 func (s *Smith) raiseEpoch(found sight) (uint64, error) {
 	epoch, err := s.readEpoch()
 	recorded := uint64(0)

@@ -25,8 +25,9 @@ type Owner struct {
 	Name string // of its program, /proc/PID/comm
 }
 
-// Host is what the package must know about the machine. Has and Owners may be
-// nil: then nothing is known about other processes' descriptors.
+// Host is what the package must know about the machine. Has, Owners and Names
+// may be nil: then nothing is known about other processes' descriptors and
+// names, and no holder can be ended.
 type Host struct {
 	BootID string                               // of this boot, not empty
 	Now    func() int64                         // CLOCK_BOOTTIME, ns
@@ -35,6 +36,7 @@ type Host struct {
 	Alive  func(Process) bool                   // runs, and is not a zombie
 	Has    func(p Process, dev, ino uint64) Has // p has an OFD lock on that inode open
 	Owners func(dev, ino uint64) []Owner        // every process that has one, at most 16
+	Names  func(pid int) []string               // what the process is called; nil: could not be read
 }
 
 // KernelHost takes the host from the running kernel.
@@ -57,6 +59,7 @@ func KernelHost() (Host, error) {
 		Alive:  alive,
 		Has:    procHas,
 		Owners: procOwners,
+		Names:  procNames,
 	}, nil
 }
 

@@ -14,11 +14,12 @@ type Lease struct {
 	s      *Smith
 	ttl    time.Duration
 	took   *Evidence
+	passed *Superseded // a superseding lease: the epoch alone, neither kernel lock nor record
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 
 	mu  sync.Mutex
-	fd  int // raw descriptor that carries the kernel lock; -1 once released
+	fd  int // raw descriptor of the lock file, which carries the kernel lock; -1 once released
 	rec Record
 }
 
@@ -46,14 +47,20 @@ func (l *Lease) Context() context.Context { return l.ctx }
 // holder (DEAD, BOOT); nil otherwise. Whoever acquires logs it.
 func (l *Lease) Reclaimed() *Evidence { return l.took }
 
+// Superseded is the evidence when this lease was granted by Supersede; nil
+// otherwise.
+func (l *Lease) Superseded() *Superseded { return l.passed }
+
 // Renew begins the lease's time again. It is refused with ErrStale, ErrExpired
 // or ErrReleased; then it has changed nothing.
 func (l *Lease) Renew() error {
 	return l.locked("renew", func(rec Record) error {
 		now := l.s.host.Now()
 		rec.Renewed, rec.Deadline = now, now+int64(min(l.ttl, l.s.longest()))
-		if err := l.s.writeRecord(rec); err != nil {
-			return err
+		if l.passed == nil {
+			if err := l.s.writeRecord(rec); err != nil {
+				return err
+			}
 		}
 		l.mu.Lock()
 		l.rec = rec
@@ -64,8 +71,8 @@ func (l *Lease) Renew() error {
 
 // Commit runs write under the commit lock if the lease is still current, and
 // returns its error. It refuses with ErrStale, ErrExpired or ErrReleased and
-// with ErrCommitBusy; then write has not run. write must be short (a rename, a
-// sync of the folder) and must not use this lock.
+// with ErrCommitBusy, which means WAITING(lock); then write has not run. write
+// must be short (a rename, a sync of the folder) and must not use this lock.
 func (l *Lease) Commit(write func() error) error {
 	return l.locked("commit", func(Record) error { return write() })
 }
@@ -142,7 +149,7 @@ func (l *Lease) Release() error {
 	}
 	err := busy
 	if busy == nil {
-		err = l.s.writeReleased(rec)
+		err = l.writeReleased(rec)
 	}
 	l.cancel(ErrReleased)
 	l.s.drop(fd)
@@ -152,18 +159,22 @@ func (l *Lease) Release() error {
 	return nil
 }
 
-// writeReleased marks the record of the current epoch released.
-func (s *Smith) writeReleased(rec Record) error {
-	epoch, err := s.readEpoch()
+// writeReleased marks the record of the current epoch released. A superseding
+// lease has none.
+func (l *Lease) writeReleased(rec Record) error {
+	epoch, err := l.s.readEpoch()
 	if err == nil && epoch != rec.Epoch {
 		return fmt.Errorf("%w (ours was %d, current is %d)", ErrStale, rec.Epoch, epoch)
 	}
+	if l.passed != nil {
+		return err
+	}
 	if err == nil {
 		rec.Held = false
-		err = s.writeRecord(rec)
+		err = l.s.writeRecord(rec)
 	}
 	if err != nil { // a full disk must not leave a record that says held
-		err = errors.Join(err, s.removeRecord())
+		err = errors.Join(err, l.s.removeRecord())
 	}
 	return err
 }

@@ -1,15 +1,21 @@
 /* The lease protocol of package locksmith as a model for spin: two writers
- * that may die at any step, a power loss, an override that supersedes a holder.
+ * that may die at any step, a power loss, a lock file that is removed, an
+ * override that supersedes a holder.
  *
  * The design passes. Each of these mutants must fail (TestPeerSpin):
  *   -DSTEAL_NO_FENCE      a lease is taken from a live holder, whose late commit nobody refuses   (I2)
  *   -DNO_COMMIT_LOCK      the epoch is checked and the file renamed without the commit lock       (I2)
  *   -DGRANT_BEFORE_SYNC   an epoch is granted before it is on disk                                (I3)
  *
+ *   -DRELEASE_UNCHECKED   a release does not ask whether its epoch is current                     (I4)
+ *   -DSUPERSEDE_UNLOCKED  the epoch is raised past a holder without the commit lock               (I3)
+ *
  * I2: the visible epoch never falls. I3: an epoch is granted at most once,
- * across power loss. I4 is the check in commit. A deadlock is an error too. */
+ * across power loss. I4: who is no longer current overwrites no record. A
+ * deadlock is an error too. */
 
 #define MAXE 4          /* epochs in one run */
+#define TURNS 2         /* acquires of one writer */
 #define NONE 0
 
 byte lock = NONE;       /* owner of NAME.lock, writer + 1 */
@@ -19,6 +25,7 @@ byte disk = 0;          /* NAME.epoch on the disk */
 byte visible = 0;       /* epoch of the live file's last commit; the rename is synced */
 byte granted = 0;       /* bit set of epochs told to a writer */
 byte boot = 0;          /* power losses so far */
+byte rec = NONE;        /* epoch whose record says held */
 
 #define ME (id + 1)
 #define ALIVE (boot == mine)
@@ -30,17 +37,17 @@ inline drop() {  /* the process dies, or its boot has ended: the kernel lets go 
 	atomic {
 		if :: lock == ME -> lock = NONE :: else fi;
 		if :: commitlock == ME -> commitlock = NONE :: else fi;
-		e = 0
+		e = 0; locked = 0
 	}
 }
 
 inline tell() { atomic { if :: ALIVE -> assert((granted & (1 << e)) == 0); granted = granted | (1 << e) :: else fi } }
 
-inline grant() { /* under the commit lock: epoch + 1, on disk before it is told */
-	enter();
+inline raise() { /* epoch + 1, on disk before it is told */
 	if
 	:: ALIVE && epoch < MAXE ->
-		atomic { if :: ALIVE -> epoch = epoch + 1; e = epoch :: else fi };
+		e = epoch + 1;
+		atomic { if :: ALIVE -> epoch = e :: else fi };
 #ifdef GRANT_BEFORE_SYNC
 		tell();
 		atomic { if :: ALIVE -> disk = epoch :: else fi };
@@ -49,8 +56,24 @@ inline grant() { /* under the commit lock: epoch + 1, on disk before it is told 
 		tell();
 #endif
 	:: else -> e = 0
-	fi;
+	fi
+}
+
+inline grant() { /* with the kernel lock, under the commit lock; the record last */
+	enter();
+	raise();
+	atomic { if :: ALIVE && e != 0 -> rec = e :: else fi };
 	leave()
+}
+
+inline supersede() { /* under the commit lock alone, and without a record */
+#ifdef SUPERSEDE_UNLOCKED
+	raise()
+#else
+	enter();
+	raise();
+	leave()
+#endif
 }
 
 inline rename() { atomic { if :: ALIVE -> assert(e >= visible); visible = e :: else fi } }
@@ -73,38 +96,62 @@ inline commit() {
 #endif
 }
 
+inline release() { /* of a lease with a kernel lock, as far as its holder knows */
+	enter();
+	if
+#ifdef RELEASE_UNCHECKED
+	:: ALIVE && locked -> atomic { if :: ALIVE -> assert(rec == e); rec = NONE :: else fi }
+#else
+	:: ALIVE && locked && epoch == e -> atomic { if :: ALIVE -> assert(rec == e); rec = NONE :: else fi }
+#endif
+	:: else
+	fi;
+	leave()
+}
+
 proctype writer(byte id) {
 	byte e = 0;
 	byte mine;
 	byte turns = 0;
+	bit locked = 0;                                 /* was granted with the kernel lock */
 	do
-	:: turns == 3 || epoch >= MAXE -> break
+	:: turns == TURNS || epoch >= MAXE -> break
 	:: else ->
 		turns++;
 		mine = boot;
-		atomic {
-			if
-			:: lock == NONE -> lock = ME      /* F_OFD_SETLK */
-			:: lock != NONE && lock != ME     /* refused: a signed override supersedes, or none does */
-			fi
-		};
 		if
-		:: grant()
-		:: drop()                             /* dies before the grant */
+		:: atomic { lock == NONE -> lock = ME; locked = 1 };  /* F_OFD_SETLK */
+			if
+			:: grant()
+			:: drop()                     /* dies before the grant */
+			fi
+		:: atomic { lock != NONE && lock != ME }; supersede() /* refused, and a signed override */
+		:: atomic { lock != NONE && lock != ME }            /* refused, and none */
 		fi;
 		if
 		:: e != 0 -> commit()
 		:: e != 0 -> commit(); commit()
 		:: skip                               /* dies, or gives up */
 		fi;
-		drop()                                /* release and death look alike to the kernel */
+		if
+		:: e != 0 -> release()
+		:: skip                               /* dies */
+		fi;
+		drop()
 	od;
 	drop()
 }
 
 active proctype power() {                     /* once, at any moment; or never */
 	if
-	:: atomic { boot++; epoch = disk; lock = NONE; commitlock = NONE }
+	:: atomic { boot++; epoch = disk; lock = NONE; commitlock = NONE; if :: rec = NONE :: skip fi }
+	:: skip
+	fi
+}
+
+active proctype unlinker() {                  /* the lock file is removed under its holder; or never */
+	if
+	:: lock = NONE
 	:: skip
 	fi
 }

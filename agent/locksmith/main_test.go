@@ -9,9 +9,11 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -66,6 +68,15 @@ func obey() {
 			err = lease.Renew()
 		case "commit":
 			err = lease.Commit(func() error { return os.WriteFile(filepath.Join(dir, "committed"), []byte("child"), 0o600) })
+		case "hello":
+		case "deaf":
+			signal.Ignore(syscall.SIGTERM)
+		case "tidy": // gives the lock back on SIGTERM and lives on
+			told := make(chan os.Signal, 1)
+			signal.Notify(told, syscall.SIGTERM)
+			go func() { <-told; _ = lease.Release() }()
+		case "hang": // in a commit, until the input ends
+			err = lease.Commit(func() error { fmt.Println("hangs"); _, err := io.Copy(io.Discard, os.Stdin); return err })
 		case "leak":
 			answer, err = leak(lease)
 		case "count": // count N: so many increments of the counter, each under the lease
@@ -188,11 +199,17 @@ type child struct {
 
 func start(t *testing.T, dir string, env ...string) *child {
 	t.Helper()
+	return startAs(t, os.Args[0], dir, env...)
+}
+
+// startAs starts the test binary under a path of its own.
+func startAs(t *testing.T, path, dir string, env ...string) *child {
+	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &child{t: t, cmd: exec.Command(os.Args[0]), life: w}
+	c := &child{t: t, cmd: exec.Command(path), life: w}
 	c.cmd.Env = append(append(os.Environ(), "LOCKSMITH_TEST_CHILD=obey", "LOCKSMITH_TEST_DIR="+dir), env...)
 	c.cmd.ExtraFiles = []*os.File{r}
 	c.cmd.Stderr = os.Stderr

@@ -24,6 +24,7 @@ func TestModel(t *testing.T) {
 			"acquire":       m.acquire,
 			"acquire fails": m.acquireFailing,
 			"reclaim":       m.reclaim,
+			"supersede":     m.supersede,
 			"renew":         m.renew,
 			"commit":        m.commit,
 			"release":       m.release,

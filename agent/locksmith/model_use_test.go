@@ -73,6 +73,37 @@ func (m *model) reclaim(t *rapid.T) {
 	}
 }
 
+// supersede raises the epoch past whoever has the kernel lock, which stays its,
+// as does the record. One system call may fail.
+func (m *model) supersede(t *rapid.T) {
+	a, want := m.actors[m.some(t)], m.verdict()
+	x := Expect{Holder: "unknown"}
+	if r := m.record.record; m.record.state == ValidRecord && r.Held {
+		x = Expect{r.Holder, r.Process.PID, r.Epoch}
+	}
+	fails := rapid.IntRange(0, 40).Draw(t, "call that fails")
+	if fails > 0 {
+		a.proc.FailAt(fails, unix.EIO)
+	}
+	l, err := a.s.Supersede(context.Background(), Claim{Role: RoleAgent, Holder: "aimd"}, x)
+	a.proc.Heal()
+	if err != nil {
+		if fails == 0 && (want.Stale() || want == Free) != errors.Is(err, ErrGone) || fails == 0 && (want == Held) != errors.Is(err, ErrNotOverdue) {
+			t.Fatalf("supersede under %v: %v", want, err)
+		}
+		record := m.record
+		if m.reread(); m.record != record {
+			t.Fatalf("supersede touched the record: %+v, was %+v", m.record, record)
+		}
+		return
+	}
+	if !want.Refused() || want == Held || l.Epoch() <= m.told || l.Epoch() <= m.visible {
+		t.Fatalf("superseded under %v with epoch %d after %d", want, l.Epoch(), m.told)
+	}
+	m.told, m.visible = l.Epoch(), l.Epoch()
+	m.grants = append(m.grants, &grantee{actor: a, lease: l, file: m.file})
+}
+
 // right says what a use of the lease must answer; nil: it goes through.
 func (m *model) right(g *grantee) error {
 	r := g.lease.rec
@@ -99,7 +130,7 @@ func (m *model) use(t *rapid.T, what string, g *grantee, do func() error) bool {
 
 func (m *model) renew(t *rapid.T) {
 	g := m.someGrant(t)
-	if m.use(t, "renew", g, g.lease.Renew) {
+	if m.use(t, "renew", g, g.lease.Renew) && g.lease.passed == nil {
 		m.record = sight{state: ValidRecord, record: g.lease.Record()}
 		if m.record.record.Renewed != m.now {
 			t.Fatalf("renewed at %d, now is %d", m.record.record.Renewed, m.now)
@@ -124,7 +155,7 @@ func (m *model) release(t *rapid.T) {
 	if current && err != nil || !current && !errors.Is(err, ErrStale) {
 		t.Fatalf("release of epoch %d, current is %d: %v", g.lease.rec.Epoch, m.visible, err)
 	}
-	if current {
+	if current && g.lease.passed == nil {
 		m.record = sight{state: ValidRecord, record: g.lease.rec}
 		m.record.record.Held = false
 	}

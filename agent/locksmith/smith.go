@@ -20,9 +20,11 @@ var (
 	ErrExpired = errors.New("lease expired: release it, acquire again and begin anew")
 	// ErrReleased refuses every use of a lease after its release.
 	ErrReleased = errors.New("lease already released")
-	// ErrCommitBusy: somebody else kept the commit lock for two seconds.
-	// Nothing was changed; try again.
-	ErrCommitBusy = errors.New("commit lock refused: another process is in a commit; try again")
+	// ErrCommitBusy: somebody else kept the commit lock for two seconds, or
+	// until the context ended. Nothing was changed and nothing was lost: an
+	// update that gets it is WAITING(lock) and tries again later. There is no
+	// way around it: whoever commits without the commit lock loses updates.
+	ErrCommitBusy = errors.New("commit lock refused: another process is in a commit; wait and try again")
 	// ErrEpochLost: the epoch's file is damaged and there is no record to go on
 	// from. A grant could repeat an epoch.
 	ErrEpochLost = errors.New("epoch damaged and no record to go on from; stop everything that commits, then remove the file")
@@ -58,6 +60,8 @@ type Smith struct {
 	epoch  string
 	maxTTL func() time.Duration
 	slots  epochFile
+
+	protected []string // programs that End never ends, besides bridges
 
 	every    time.Duration // lookEvery
 	check    time.Duration // checkEvery; 0: leases have no guard

@@ -10,14 +10,19 @@ import (
 )
 
 // TestPeerSpin has Debian's spin search every interleaving of the model: the
-// design passes, each mutant fails. Spin and gcc missing is a failure.
+// design passes, each mutant fails by the assertion that is its invariant's.
+// Spin and gcc missing is a failure.
 func TestPeerSpin(t *testing.T) {
 	t.Parallel()
 	model, err := filepath.Abs("lock.pml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, mutant := range []string{"", "STEAL_NO_FENCE", "NO_COMMIT_LOCK", "GRANT_BEFORE_SYNC"} {
+	const visible, granted, record = "e>=visible", "(granted&(1<<e))==0", "rec==e"
+	for mutant, violated := range map[string]string{
+		"": "", "STEAL_NO_FENCE": visible, "NO_COMMIT_LOCK": visible, "GRANT_BEFORE_SYNC": granted,
+		"RELEASE_UNCHECKED": record, "SUPERSEDE_UNLOCKED": granted,
+	} {
 		t.Run("design "+mutant, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
@@ -45,8 +50,8 @@ func TestPeerSpin(t *testing.T) {
 			if strings.Contains(out, "max search depth too small") {
 				t.Fatal("the search was cut off")
 			}
-			if passed != (mutant == "") {
-				t.Errorf("passed: %v\n%s", passed, out)
+			if passed != (mutant == "") || !strings.Contains(out, violated) {
+				t.Errorf("passed: %v; want %q violated\n%s", passed, violated, out)
 			}
 			for _, line := range strings.Split(out, "\n") {
 				if strings.Contains(line, "states, stored") || strings.Contains(line, "assertion violated") {
