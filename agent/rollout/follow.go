@@ -1,0 +1,172 @@
+package rollout
+
+import "fmt"
+
+// follow draws one consequence and reports whether there may be more.
+func (t *turn) follow() bool {
+	s := t.s
+	switch s.Status {
+	case Running, Paused:
+		if t.late() {
+			return true
+		}
+		if s.Phase == Offering {
+			return t.offer()
+		}
+		return t.bake()
+	case RollingBack:
+		t.goBack()
+	}
+	return false
+}
+
+// late finds the drones whose time is over; true: that stopped the rollout.
+func (t *turn) late() bool {
+	s := t.s
+	for i := range s.Drones {
+		d := &s.Drones[i]
+		switch {
+		case d.Outcome == InProgress && s.Now-d.OfferedAt >= s.Plan.TimeoutNS:
+			if d.Patch == "" && !d.Online {
+				// It went before it took the offer: nothing is known of the
+				// patch. It may have taken it all the same: Has stays.
+				t.end(d, Offline, "left before it answered the offer")
+				t.say(d, "OFFLINE: %s", d.Reason)
+				continue
+			}
+			t.end(d, TimedOut, "not committed in time, last "+last(d.Patch))
+			t.fail(d, d.Reason)
+			return true
+		case s.watched(d) && s.Now-d.Heard >= s.Plan.SilenceNS:
+			t.end(d, Failed, "silent in its bake")
+			t.fail(d, d.Reason)
+			return true
+		}
+	}
+	return false
+}
+
+func last(patch string) string {
+	if patch == "" {
+		return "nothing"
+	}
+	return patch
+}
+
+// offer offers the patch to the wave, as many at once as the plan allows.
+func (t *turn) offer() bool {
+	s := t.s
+	t.standing()
+	flying := s.Count(InProgress)
+	open, early := flying, s.early()
+	for i := range s.Drones {
+		d := &s.Drones[i]
+		if d.Wave != s.Wave || d.Outcome != Pending {
+			continue
+		}
+		switch {
+		case s.Status != Running, early:
+		case d.Online && d.Known && d.SHA256 == s.Plan.SHA256:
+			t.end(d, Succeeded, "had the configuration before")
+			t.say(d, "has the configuration already")
+			continue
+		case d.Online && d.Known && (s.Plan.AtOnce == 0 || flying < s.Plan.AtOnce):
+			d.Outcome, d.Offered, d.OfferedAt, d.Has = InProgress, true, s.Now, true
+			t.touch()
+			t.order(Offer, d)
+			flying++
+		case !(d.Online && d.Known) && s.Now-s.WaveAt >= s.Plan.TimeoutNS:
+			t.end(d, Offline, "not there; nothing was offered")
+			t.say(d, "OFFLINE: %s", d.Reason)
+			continue
+		}
+		open++
+	}
+	if open > 0 {
+		return false
+	}
+	s.Phase, s.BakeAt = Baking, s.Now
+	t.touch()
+	t.say(nil, "%s: watched from now on", s.waveName())
+	return true
+}
+
+// early: a drone of an earlier wave is still in its bake.
+func (s *State) early() bool {
+	for i := range s.Drones {
+		if d := &s.Drones[i]; d.Wave < s.Wave && s.watched(d) {
+			return true
+		}
+	}
+	return false
+}
+
+// goBack waits until everybody has the old configuration again.
+func (t *turn) goBack() {
+	s := t.s
+	late := s.Now-s.BackAt >= s.Plan.TimeoutNS
+	again := min(10e9, max(1, s.Plan.TimeoutNS/4))
+	left := 0
+	for i := range s.Drones {
+		d := &s.Drones[i]
+		switch {
+		case !d.Has:
+		case late:
+			t.unrestored(d)
+			left++
+		default:
+			left++
+			if d.Online && (!d.Sent || s.Now-d.RevertAt >= again) {
+				t.revert(d)
+			}
+		}
+	}
+	if left > 0 && !late {
+		return
+	}
+	s.Status = Stopped
+	if left > 0 {
+		s.Reason += fmt.Sprintf("; %d may still have the patch", left)
+	}
+	t.touch()
+	t.say(nil, "stopped: %s", s.Reason)
+}
+
+// unrestored ends a drone that did not confirm the revert.
+func (t *turn) unrestored(d *Drone) {
+	o, why := TimedOut, "the revert is not confirmed"
+	if !d.Online {
+		o, why = Offline, "not there to be reverted"
+	}
+	if d.Outcome == Failed || d.Outcome == TimedOut {
+		o, why = d.Outcome, d.Reason+"; "+why
+	}
+	t.end(d, o, why)
+	t.say(d, "%s: %s; it may still have the patch", o, why)
+}
+
+func (t *turn) revert(d *Drone) {
+	d.Sent, d.RevertAt = true, t.s.Now
+	t.touch()
+	t.order(Revert, d)
+}
+
+// fail stops the rollout and takes the patch back from whoever may have it.
+// d is whose failure it is; nil: nobody's.
+func (t *turn) fail(d *Drone, reason string) {
+	s := t.s
+	if s.Status == RollingBack {
+		return
+	}
+	if d != nil {
+		reason = d.Name + ": " + reason
+	}
+	s.Status, s.BackAt, s.Reason, s.Ask = RollingBack, s.Now, reason, ""
+	t.touch()
+	t.say(d, "stop: %s", reason)
+	for i := range s.Drones {
+		if d := &s.Drones[i]; d.Outcome == InProgress {
+			t.order(Withdraw, d)
+		}
+	}
+}
