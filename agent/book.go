@@ -12,6 +12,8 @@ type configBook struct {
 	live     *config.Live // in force; never nil
 	hash     string       // of its bytes; "" for the built-in defaults
 	baseline string       // hash of what the fleet committed; "" before the first
+	data     []byte       // what is in force; nil for the built-in defaults
+	ours     string       // hash of the file that the store may put in place now; "": none
 	disk     *config.Change
 	pending  bool   // disk is valid and waits to be adopted
 	problem  string // what is wrong with disk; "" if nothing
@@ -37,8 +39,8 @@ func (l *loop) fileChanged(c *config.Change, now int64) {
 		return
 	}
 	l.step(pause.Event{Kind: pause.ConfigLook, At: now, Hot: pause.No})
-	l.conf.drift = l.conf.baseline != "" && c.Hash != l.conf.baseline
-	if c.Hash == l.conf.hash {
+	l.conf.drift = l.conf.baseline != "" && c.Hash != l.conf.baseline && c.Hash != l.conf.ours
+	if c.Hash == l.conf.hash || c.Hash == l.conf.ours {
 		return
 	}
 	l.conf.pending = true
@@ -62,7 +64,7 @@ func (l *loop) fileChanged(c *config.Change, now int64) {
 func (l *loop) adopt(now int64) {
 	c := l.conf.disk
 	l.conf.pending, l.dirty = false, true
-	l.conf.live, l.conf.hash = c.Live, c.Hash
+	l.conf.live, l.conf.hash, l.conf.data = c.Live, c.Hash, c.Data
 	l.inForce.Store(c.Live)
 	if l.conf.baseline == "" {
 		l.conf.baseline = c.Hash

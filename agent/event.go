@@ -4,6 +4,7 @@ import (
 	"github.com/aim-control/aimlock/agent/config"
 	"github.com/aim-control/aimlock/agent/locksmith"
 	"github.com/aim-control/aimlock/agent/pause"
+	"github.com/aim-control/aimlock/agent/telemetry"
 )
 
 // kind says what an event of the loop carries.
@@ -20,6 +21,11 @@ const (
 	link                   // ok: connected; text: why not
 	ask                    // reply: somebody wants the status now
 	trouble                // text: a part of the agent that is broken; ok: mended
+	peek                   // seen: the applier wants the facts now
+	interlock              // ok: a patch is being applied; done is closed once the request line was driven
+	patchState             // patch: what the status says of it
+	ours                   // text: hash of the file that the store may put in place now; "": none; done
+	switched               // change is in force now, the store has put it in place; ok: it is committed; done
 )
 
 // lineID numbers the input lines.
@@ -46,6 +52,9 @@ type event struct {
 	change *config.Change
 	order  *command
 	reply  chan<- []byte
+	seen   chan<- seen // capacity 1
+	done   chan<- struct{}
+	patch  telemetry.Patch
 }
 
 // command is a verified order of the operator.

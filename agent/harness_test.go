@@ -132,9 +132,8 @@ func rigOn(t testing.TB, seed uint64, fs durable.Sys, world *sim.World, boot str
 	r.state, _ = openState(r.sys, "/state/"+stateName)
 	r.box = newOutbox(r.sys, "/state/journal")
 	r.keep = newPersister(r.sys, boot, "/state/"+lastGoodName, r.state, r.box, r.s.Log)
-	inForce, hash := r.lastGood()
-	r.inForce.Store(inForce)
-	r.hash = hash
+	r.begins(r.lastGood())
+	r.baseline = r.state.get().Baseline
 	if r.hw, err = hal.Open(b, r.world); err != nil {
 		t.Fatal(err)
 	}

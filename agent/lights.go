@@ -47,11 +47,3 @@ func (l *loop) view() led.View {
 	}
 	return v
 }
-
-// The states of a patch that the LEDs show.
-const (
-	patchIdle     = "IDLE"
-	patchApplying = "APPLYING"
-	patchTrial    = "TRIAL"
-	patchReverted = "REVERTED"
-)

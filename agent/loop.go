@@ -179,6 +179,8 @@ func (l *loop) observe(ev event, now int64) {
 		} else {
 			l.trouble(l.splitTrouble(ev.text))
 		}
+	default:
+		l.patching(ev, now)
 	}
 }
 

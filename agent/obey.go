@@ -25,21 +25,26 @@ var (
 // and boot, with a counter above every one before. The highest counter is on
 // disk before anything is done, so that no power cut lets a command in twice.
 type orders struct {
-	id    *config.Identity
-	boot  string
-	state *stateFile
+	id      *config.Identity
+	boot    string
+	state   *stateFile
+	patches *applier
 }
 
-// judge returns the command if it is to be obeyed. topicID is the id in the
-// topic, which the signed one must equal.
-func (o orders) judge(topicID string, payload []byte) (*telemetry.Command, error) {
-	var env telemetry.Envelope
+// open reads the envelope.
+func (o orders) open(payload []byte) (env telemetry.Envelope, err error) {
 	if len(payload) > telemetry.MaxEnvelope {
-		return nil, fmt.Errorf("%w: %d bytes", errMalformed, len(payload))
+		return env, fmt.Errorf("%w: %d bytes", errMalformed, len(payload))
 	}
 	if err := telemetry.Decode(payload, &env); err != nil {
-		return nil, fmt.Errorf("%w: envelope: %w", errMalformed, err)
+		return env, fmt.Errorf("%w: envelope: %w", errMalformed, err)
 	}
+	return env, nil
+}
+
+// judge returns the command in env if it is to be obeyed. topicID is the id in
+// the topic, which the signed one must equal.
+func (o orders) judge(topicID string, env telemetry.Envelope) (*telemetry.Command, error) {
 	if err := patch.Verify(o.id.Trust.Command, o.id.Trust.Threshold, env.Payload, env.Signatures); err != nil {
 		return nil, fmt.Errorf("%w: %w", errSignature, err)
 	}
@@ -70,23 +75,45 @@ func (o orders) judge(topicID string, payload []byte) (*telemetry.Command, error
 	return c, nil
 }
 
-// handle judges what came on command/<id>, has the loop obey it and gives the
-// reply.
+// handle judges what came on command/<id>, has it carried out and gives the
+// reply. It does not wait for a patch: its reports tell.
 func (o orders) handle(ctx context.Context, src source, topicID string, payload []byte) telemetry.Reply {
 	reply := telemetry.Reply{Schema: telemetry.Schema, Boot: o.boot, TimeMS: time.Now().UnixMilli(), ID: topicID, Outcome: "refused"}
-	c, err := o.judge(topicID, payload)
+	out, err := o.obeyed(ctx, src, topicID, payload)
 	if err != nil {
 		reply.Reason = clip(err.Error(), 500)
 		return reply
+	}
+	reply.Outcome, reply.Reason = out.word, clip(out.reason, 500)
+	return reply
+}
+
+func (o orders) obeyed(ctx context.Context, src source, topicID string, payload []byte) (outcome, error) {
+	env, err := o.open(payload)
+	if err != nil {
+		return outcome{}, err
+	}
+	if isRevert(env.Payload) {
+		order, err := o.patches.judgeRevert(env)
+		if err != nil {
+			return outcome{}, err
+		}
+		return o.patches.submit(order), nil
+	}
+	c, err := o.judge(topicID, env)
+	if err != nil {
+		return outcome{}, err
+	}
+	if c.Verb == "withdraw" || c.Verb == "revert" {
+		return o.patches.submit(&patchOrder{verb: c.Verb, patch: c.Arg}), nil
 	}
 	done := make(chan outcome, 1)
 	hold := min(max(c.HoldMS, 0), int64(time.Hour/time.Millisecond)) * ms
 	src.send(ctx, event{kind: order, at: src.clock(), order: &command{verb: c.Verb, hold: hold, reply: done}})
 	select {
 	case out := <-done:
-		reply.Outcome, reply.Reason = out.word, out.reason
+		return out, nil
 	case <-ctx.Done():
-		reply.Outcome, reply.Reason = "failed", "the agent is stopping"
+		return outcome{"failed", "the agent is stopping"}, nil
 	}
-	return reply
 }

@@ -69,8 +69,6 @@ func TestCommandReasons(t *testing.T) {
 		}
 		ask("pause", 0, "refused", "names no hold")
 		ask("dance", 0, "refused", `"dance"`)
-		ask("withdraw", 0, "refused", "no patch")
-		ask("revert", 0, "refused", "no patch")
 		ask("report", 0, "done", "")
 		ask("resume", 0, "done", "") // nothing to resume
 		ask("pause", time.Hour, "done", "")

@@ -40,6 +40,15 @@ func newCourt(t *testing.T) *court {
 	return c
 }
 
+// judge opens a message and judges it.
+func (c *court) judge(topicID string, msg []byte) (*telemetry.Command, error) {
+	env, err := c.open(msg)
+	if err != nil {
+		return nil, err
+	}
+	return c.orders.judge(topicID, env)
+}
+
 func good() telemetry.Command {
 	return telemetry.Command{Schema: telemetry.Schema, ID: "c1", Fleet: "north", Drone: "patrol-01", Boot: "boot-1", Counter: 101, Verb: "pause", HoldMS: 5000}
 }

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"errors"
+	"sync/atomic"
 
 	"github.com/aim-control/aimlock/agent/telemetry"
 	"github.com/aim-control/aimlock/firmware/durable"
@@ -16,6 +17,8 @@ type outbox struct {
 
 	gate gate
 	j    *durable.Journal // nil: not open
+
+	taken atomic.Uint64 // the broker has all entries up to this one
 }
 
 func newOutbox(sys durable.Sys, dir string) *outbox {
@@ -41,8 +44,10 @@ func (o *outbox) with(f func(*durable.Journal) error) error {
 	return err
 }
 
-func (o *outbox) append(data []byte) error {
-	return o.with(func(j *durable.Journal) error { _, err := j.Append(data); return err })
+// append returns the entry's number.
+func (o *outbox) append(data []byte) (n uint64, err error) {
+	err = o.with(func(j *durable.Journal) error { n, err = j.Append(data); return err })
+	return n, err
 }
 
 // Pending implements telemetry.Outbox.
@@ -53,16 +58,24 @@ func (o *outbox) Pending(limit int) (out []durable.Entry, err error) {
 
 // Ack implements telemetry.Outbox.
 func (o *outbox) Ack(n uint64) error {
-	return o.with(func(j *durable.Journal) error { return j.Ack(n) })
+	err := o.with(func(j *durable.Journal) error { return j.Ack(n) })
+	if err == nil {
+		o.taken.Store(n)
+	}
+	return err
 }
+
+// sent tells whether the broker has taken the entry with this number, in this
+// run of the agent.
+func (o *outbox) sent(n uint64) bool { return n > 0 && o.taken.Load() >= n }
 
 // lastNumber is the number of the newest event of this boot, 0 if none.
 func (o *outbox) lastNumber(boot string) (n uint64, err error) {
 	err = o.with(func(j *durable.Journal) error {
-		entry, ok := j.Last()
-		var ev telemetry.Event
-		if ok && telemetry.Decode(entry.Data, &ev) == nil && ev.Boot == boot {
-			n = ev.N
+		if entry, ok := j.Last(); ok {
+			if events, ok := telemetry.EntryEvents(entry.Data, boot); ok {
+				n = events
+			}
 		}
 		return nil
 	})

@@ -15,11 +15,10 @@ import (
 const (
 	retryEvery = 5 * time.Second // what could not be written is tried again
 	maxReports = 256             // that wait for the disk; further ones are counted and lost
-	maxEvent   = telemetry.MaxEvent
 )
 
 // journalLimits bounds the events that wait for the broker: a megabyte.
-var journalLimits = durable.Limits{Segment: 128 << 10, Total: 1 << 20, Entry: maxEvent}
+var journalLimits = durable.Limits{Segment: 128 << 10, Total: 1 << 20, Entry: telemetry.MaxEntry}
 
 // persister writes what the loop hands it, so that the loop never waits for a
 // disk. Reports come first to the log and then to the journal; of the pause
@@ -40,6 +39,7 @@ type persister struct {
 	last    string // path of the last good configuration
 	sys     durable.Sys
 	wake    func()                 // the journal has something new
+	patches func(report []byte)    // the newest patch report, for what the broker retains
 	trouble func(part, why string) // a write failed; "" : it works again
 	log     *slog.Logger
 	n       uint64 // of the last event of this boot
@@ -49,7 +49,7 @@ type persister struct {
 
 func newPersister(sys durable.Sys, boot, lastGood string, state *stateFile, journal *outbox, log *slog.Logger) *persister {
 	p := &persister{reports: make(chan report, maxReports), dirty: make(chan struct{}, 1), sys: sys, boot: boot, last: lastGood,
-		state: state, journal: journal, log: log, wake: func() {}, trouble: func(string, string) {}, broken: map[string]bool{}}
+		state: state, journal: journal, log: log, wake: func() {}, patches: func([]byte) {}, trouble: func(string, string) {}, broken: map[string]bool{}}
 	_ = p.count()
 	return p
 }
@@ -75,6 +75,15 @@ func (p *persister) report(r report) {
 		p.mu.Lock()
 		p.dropped++
 		p.mu.Unlock()
+	}
+}
+
+// deliver is report for one that must not be lost; it waits for room.
+func (p *persister) deliver(ctx context.Context, r report) {
+	select {
+	case p.reports <- r:
+	case <-ctx.Done():
+		p.report(r)
 	}
 }
 
@@ -143,10 +152,25 @@ func (p *persister) write(r report) {
 	if err == nil {
 		err = p.enter(r)
 	}
+	if r.patch != nil {
+		err = errors.Join(err, p.enterPatch(r))
+	}
 	p.outcome("journal", err)
 	if err == nil {
 		p.wake()
 	}
+}
+
+// enterPatch appends a patch report. It is what the broker shall retain though
+// the journal cannot be written.
+func (p *persister) enterPatch(r report) error {
+	n, err := p.journal.append(telemetry.ReportEntry(r.patch, p.n))
+	if err != nil {
+		n = 0
+	}
+	r.entered <- n
+	p.patches(r.patch)
+	return err
 }
 
 // enter appends a report to the journal.
@@ -157,7 +181,8 @@ func (p *persister) enter(r report) error {
 	if err != nil {
 		return err
 	}
-	return p.journal.append(telemetry.EventEntry(data))
+	_, err = p.journal.append(telemetry.EventEntry(data))
+	return err
 }
 
 func clipped(pairs []telemetry.Evidence) []telemetry.Evidence {

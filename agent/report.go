@@ -24,6 +24,9 @@ type report struct {
 	level  string
 	text   string
 	pairs  []telemetry.Evidence
+
+	patch   []byte        // an encoded telemetry.Report that goes with it; nil: none
+	entered chan<- uint64 // capacity 1: gets the journal's number of patch, 0 if it could not be written
 }
 
 // pairs makes evidence of keys and values in turn; empty values are left out.

@@ -45,6 +45,10 @@ type Start struct {
 	Notify   func(state string)   // sd_notify: READY=1, WATCHDOG=1, STOPPING=1; nil: nobody listens
 	Feed     func() error         // the hardware watchdog; nil: none
 	Jitter   func() time.Duration // before each connect; nil: random, up to 4 s
+	// Clock is the wall clock and whether it may be trusted; nil: the kernel's,
+	// trusted while the kernel calls it synchronised.
+	Clock func() (now time.Time, trusted bool)
+	Trial time.Duration // deadline of a patch's trial; 0: two minutes
 }
 
 // parts is the running agent: what Run opened and who uses it.
@@ -54,16 +58,20 @@ type parts struct {
 	smith   *locksmith.Smith
 	inForce atomic.Pointer[config.Live]
 	hash    string // of what is in force at the start
-	state   *stateFile
-	box     *outbox
-	keep    *persister
-	hw      *hal.Hardware
-	up      *telemetry.Uplink
-	socket  net.Listener
-	events  chan event
-	src     source
-	loop    *loop
-	turns   atomic.Uint64
+	data    []byte // its bytes; nil for the defaults
+	// baseline is the hash of what the fleet committed, as far as is known.
+	baseline string
+	state    *stateFile
+	box      *outbox
+	keep     *persister
+	hw       *hal.Hardware
+	up       *telemetry.Uplink
+	socket   net.Listener
+	events   chan event
+	src      source
+	loop     *loop
+	patches  *applier
+	turns    atomic.Uint64
 
 	lockless bool          // the lock cannot be watched: a fault until the end
 	reserved atomic.Uint64 // connection numbers up to this are on disk as used
@@ -87,6 +95,7 @@ func Run(ctx context.Context, s Start) error {
 		return err
 	}
 	p.reclaim(ctx)
+	p.openStore(ctx)
 	var err error
 	if p.hw, err = hal.Open(s.Board, s.Opener); err != nil {
 		return err
@@ -122,10 +131,19 @@ func (p *parts) openState() error {
 	if id.Lock.Reclaim == "overdue" {
 		p.say(report{kind: "identity.ignored", level: levelWarn, text: "lock.reclaim = \"overdue\" is not carried out by this version: an overdue holder is reported, not ended"})
 	}
-	live, hash := p.lastGood()
-	p.inForce.Store(live)
-	p.hash = hash
+	live, data := p.lastGood()
+	p.begins(live, data)
+	p.baseline = state.get().Baseline
 	return nil
+}
+
+// begins says what is in force at the start.
+func (p *parts) begins(live *config.Live, data []byte) {
+	p.inForce.Store(live)
+	p.data, p.hash = data, ""
+	if data != nil {
+		p.hash = config.Hash(data)
+	}
 }
 
 // say reports before the loop runs.
@@ -135,14 +153,14 @@ func (p *parts) say(r report) {
 }
 
 // lastGood is the configuration that was in force, or the built-in defaults
-// with hash "" when there was none.
-func (p *parts) lastGood() (*config.Live, string) {
+// and no data when there was none.
+func (p *parts) lastGood() (*config.Live, []byte) {
 	path := filepath.Join(p.s.Identity.Paths.State, lastGoodName)
 	data, err := durable.Read(p.sys, path, config.MaxLive)
 	if err == nil {
 		var live *config.Live
 		if live, err = config.CheckLive(path, data, p.s.Identity.Safety); err == nil {
-			return live, config.Hash(data)
+			return live, data
 		}
 	}
 	if !errors.Is(err, os.ErrNotExist) {
@@ -152,7 +170,7 @@ func (p *parts) lastGood() (*config.Live, string) {
 	if err != nil {
 		panic(err) // a test parses them
 	}
-	return live, ""
+	return live, nil
 }
 
 // reclaim takes back a stale lock of an earlier boot, or of a holder that died
@@ -190,7 +208,7 @@ func (p *parts) newLoop() *loop {
 		in: p.events, clock: p.s.Host.Now, wall: time.Now, keep: p.keep, turns: &p.turns, log: p.s.Log, inForce: &p.inForce,
 		request: pin{out: p.hw.Request}, blue: pin{out: p.hw.Blue}, amber: pin{out: p.hw.Amber},
 		m:     pause.Restore(policy(live.SafePause), saved.Pause, now),
-		conf:  configBook{live: live, hash: hash, baseline: saved.Baseline},
+		conf:  configBook{live: live, hash: hash, data: p.data, baseline: p.baseline, ours: p.patches.unsettled()},
 		ids:   ids{drone: id.Drone, fleet: id.Fleet, boot: p.s.Host.BootID, version: p.s.Version, motors: len(p.s.Board.Motors), companion: p.hw.Companion.Sense != nil},
 		dirty: true, patch: telemetry.Patch{State: patchIdle},
 	}
@@ -212,6 +230,11 @@ func (p *parts) close() {
 	}
 	if p.keep != nil {
 		p.keep.drain()
+	}
+	if p.patches != nil && p.patches.store != nil {
+		if err := p.patches.store.Close(); err != nil {
+			p.s.Log.Error("closing the store", "err", err)
+		}
 	}
 	if p.box != nil {
 		if err := p.box.close(); err != nil {

@@ -20,6 +20,7 @@ type savedState struct {
 	Baseline string      `json:"baseline"` // hash of the configuration that the fleet committed
 	Conn     uint64      `json:"conn"`     // connection numbers up to this may have been used
 	Counter  uint64      `json:"counter"`  // the highest of any command obeyed
+	Floor    int64       `json:"floor"`    // Unix s: a time that has certainly passed, by a trusted clock at a commit
 }
 
 // stateFile keeps a savedState in two slots. While the disk does not let it be

@@ -100,8 +100,6 @@ func (l *loop) obey(c *command, now int64) {
 			out.reason = "still paused for: " + words(left)
 		}
 	case "report":
-	case "withdraw", "revert":
-		out = outcome{"refused", "no patch is at hand"}
 	default:
 		out = outcome{"refused", fmt.Sprintf("this agent knows no command %q; use pause, resume, report, withdraw or revert", clip(c.verb, 40))}
 	}

@@ -26,7 +26,7 @@ func (p *parts) newUplink(ctx context.Context) error {
 			return err
 		}
 	}
-	o := orders{id: id, boot: p.s.Host.BootID, state: p.state}
+	o := orders{id: id, boot: p.s.Host.BootID, state: p.state, patches: p.patches}
 	up, err := telemetry.NewUplink(telemetry.Options{
 		Fleet: id.Fleet, Drone: id.Drone, Broker: id.MQTT.Broker, TLS: tlsConfig, Boot: p.s.Host.BootID, Version: p.s.Version,
 		Conn: conn, Journal: p.box, Jitter: p.s.Jitter, Log: p.s.Log,
@@ -35,6 +35,12 @@ func (p *parts) newUplink(ctx context.Context) error {
 			p.s.Log.Info("command", "id", cmd, "outcome", reply.Outcome, "reason", reply.Reason)
 			if b, err := telemetry.Append(nil, &reply); err == nil {
 				p.up.Reply(cmd, b)
+			}
+		},
+		OnOffer: func(payload []byte) {
+			select {
+			case p.patches.offers <- payload:
+			case <-ctx.Done():
 			}
 		},
 		OnLink: func(up bool, conn uint64, err error) {
@@ -49,7 +55,7 @@ func (p *parts) newUplink(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.up, p.loop.up, p.keep.wake = up, up, up.Wake
+	p.up, p.loop.up, p.keep.wake, p.keep.patches = up, up, up.Wake, up.SetReport
 	return nil
 }
 
@@ -93,6 +99,7 @@ func (p *parts) work(parent context.Context) error {
 		}
 	})
 	users.Go(func() { p.feed(ctx) })
+	users.Go(func() { p.patches.run(ctx) })
 	p.s.Notify("READY=1")
 	p.loop.run(ctx) // on this goroutine: it is the agent
 	p.s.Notify("STOPPING=1")

@@ -79,7 +79,7 @@ func (e *ear) note(topic string, qos byte, retained bool) {
 type oneEvent struct{}
 
 func (oneEvent) Pending(int) ([]durable.Entry, error) {
-	return []durable.Entry{{N: 1, Data: EventEntry([]byte{0x80})}, {N: 2, Data: ReportEntry([]byte{0x80})}}, nil
+	return []durable.Entry{{N: 1, Data: EventEntry([]byte{0x80})}, {N: 2, Data: ReportEntry([]byte{0x80}, 0)}}, nil
 }
 func (oneEvent) Ack(uint64) error { return nil }
 

@@ -23,6 +23,8 @@ const (
 	MaxRollout      = 128 << 10
 	MaxController   = 1 << 10
 
+	// MaxEntry bounds an entry of the journal.
+	MaxEntry = max(MaxEvent, MaxReport+reportHead)
 	// MaxPayload bounds what an envelope carries, bytes.
 	MaxPayload = 128 << 10
 	// MaxSignatures bounds the signatures of an envelope.

@@ -159,7 +159,7 @@ func says(t *testing.T, o Options) context.CancelCauseFunc {
 func hears(t *testing.T, o Options) (context.CancelCauseFunc, <-chan []byte) {
 	t.Helper()
 	j := newJournal()
-	j.add(EventEntry(encode(t, samples()["event"])), ReportEntry(encode(t, samples()["report"])))
+	j.add(EventEntry(encode(t, samples()["event"])), ReportEntry(encode(t, samples()["report"]), 0))
 	o.Journal, o.OnLink = j, func(up bool, conn uint64, err error) { t.Logf("link: up %v, connection %d, %v", up, conn, err) }
 	offers := make(chan []byte, 16)
 	o.OnOffer = func(p []byte) { offers <- p }

@@ -3,6 +3,7 @@ package telemetry
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"strings"
 	"sync"
 	"time"
@@ -170,21 +171,44 @@ func (u *Uplink) work(ctx context.Context) {
 }
 
 // The journal's entries: an event is its encoding as it is; a patch report
-// follows a byte with which no MessagePack map begins.
-const reportMark = 0x01
+// follows a byte with which no MessagePack map begins, and the number of the
+// event before it, so that the newest entry always tells how far events are
+// numbered.
+const (
+	reportMark = 0x01
+	reportHead = 1 + 8
+)
 
 // EventEntry is the journal entry of an encoded Event: the bytes themselves.
 func EventEntry(event []byte) []byte { return event }
 
-// ReportEntry is the journal entry of an encoded patch report.
-func ReportEntry(report []byte) []byte {
-	return append([]byte{reportMark}, report...)
+// ReportEntry is the journal entry of an encoded patch report; events is the
+// number of the newest event of this boot.
+func ReportEntry(report []byte, events uint64) []byte {
+	return append(binary.BigEndian.AppendUint64([]byte{reportMark}, events), report...)
+}
+
+// EntryEvents is the number of the newest event of a boot that an entry tells
+// of; false for an entry of another boot, or that cannot be read.
+func EntryEvents(entry []byte, boot string) (n uint64, ok bool) {
+	leaf, _, payload, ok := openEntry(entry)
+	if !ok {
+		return 0, false
+	}
+	if leaf == LeafReport {
+		var r Report
+		ok = Decode(payload, &r) == nil && r.Boot == boot
+		return binary.BigEndian.Uint64(entry[1:]), ok
+	}
+	var ev Event
+	ok = Decode(payload, &ev) == nil && ev.Boot == boot
+	return ev.N, ok
 }
 
 // openEntry says where an entry goes; it is false for one that cannot be sent.
 func openEntry(e []byte) (leaf string, retained bool, payload []byte, ok bool) {
-	if len(e) > 0 && e[0] == reportMark {
-		return LeafReport, true, e[1:], len(e) > 1 && len(e)-1 <= MaxReport
+	if len(e) > reportHead && e[0] == reportMark {
+		return LeafReport, true, e[reportHead:], len(e)-reportHead <= MaxReport
 	}
-	return LeafEvent, false, e, len(e) > 0 && len(e) <= MaxEvent
+	return LeafEvent, false, e, len(e) > 0 && e[0] != reportMark && len(e) <= MaxEvent
 }

@@ -14,7 +14,7 @@ func TestReportWinsOverJournal(t *testing.T) {
 	t.Parallel()
 	var s *stub
 	j := newJournal()
-	j.add(ReportEntry([]byte("old")), ReportEntry([]byte("newest")))
+	j.add(ReportEntry([]byte("old"), 0), ReportEntry([]byte("newest"), 0))
 	bubble(t, Options{Journal: j}, func() (Link, error) { s = newStub(); return s, nil }, func(t *testing.T, u *Uplink) {
 		say := func(what string, want ...string) {
 			t.Helper()
@@ -28,7 +28,7 @@ func TestReportWinsOverJournal(t *testing.T) {
 		say("at the start", "old", "newest")
 		u.SetReport([]byte("newest"))
 		say("the same again", "old", "newest")
-		j.add(ReportEntry([]byte("third")))
+		j.add(ReportEntry([]byte("third"), 0))
 		u.Wake()
 		u.SetReport([]byte("third"))
 		say("by the journal", "old", "newest", "third")
@@ -53,7 +53,7 @@ func TestReportWaitsForJournal(t *testing.T) {
 		for n := range uint64(3 * window) {
 			j.add(event(t, n+1))
 		}
-		j.add(ReportEntry([]byte("old")))
+		j.add(ReportEntry([]byte("old"), 0))
 		j.fail = row.fail
 		bubble(t, Options{Journal: j}, func() (Link, error) { s = newStub(); s.mute = true; return s, nil }, func(t *testing.T, u *Uplink) {
 			u.SetReport([]byte("new"))

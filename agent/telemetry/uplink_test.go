@@ -18,7 +18,7 @@ func TestUplinkLife(t *testing.T) {
 	for n := range uint64(40) { // more than a window
 		j.add(event(t, n+1))
 	}
-	j.add(ReportEntry([]byte{0x80}))
+	j.add(ReportEntry([]byte{0x80}, 0))
 	u, stop := run(t, Options{Broker: b.url, Journal: j, Conn: 7, Version: "1.2"})
 	u.SetStatus([]byte("old"))
 	u.SetStatus([]byte("status"))

@@ -27,6 +27,9 @@ import (
 // fleet, short enough for a demonstration.
 const jitter = 500 * time.Millisecond
 
+// trial is the deadline of a patch's trial: short, so that a story can show it.
+const trial = 20 * time.Second
+
 // childCommand is one drone's agent: what aimd is on a real drone, on a board
 // that the parent serves.
 func childCommand() *cobra.Command {
@@ -67,6 +70,8 @@ func child(ctx context.Context, path string) error {
 		Identity: id, Board: b, Opener: client, Host: host, Version: version,
 		Log:    agent.NewLog(os.Stderr, false, slog.LevelInfo),
 		Jitter: func() time.Duration { return rand.N(jitter) },
+		Clock:  func() (time.Time, bool) { return time.Now(), true }, // the host's is the only one
+		Trial:  trial,
 	})
 }
 
