@@ -95,6 +95,16 @@ var (
 // run ends what the last run has left open, then takes offers and orders.
 func (a *applier) run(ctx context.Context) {
 	a.begin(ctx)
+	for { // an offer may lie at the broker before the live file was read
+		s, err := a.peek(ctx)
+		if err != nil {
+			return
+		}
+		if s.looked {
+			break
+		}
+		rest(ctx, lookEvery/10)
+	}
 	for ctx.Err() == nil {
 		payload := a.next
 		a.next = nil

@@ -19,6 +19,7 @@ type seen struct {
 	requested         bool      // the request line is on, and was driven without an error
 	unknown           string    // which temperature or line is UNKNOWN; "": none
 	lockHot           bool
+	looked            bool         // the live file was read since the start
 	live              *config.Live // in force
 	hash              string
 	data              []byte // of hash; nil for the built-in defaults; not to be changed
@@ -48,7 +49,7 @@ func (l *loop) patching(ev event, now int64) {
 func (l *loop) seen(now int64) seen {
 	s := seen{at: now, disarmed: l.fresh(lineDisarmed, now), holding: l.fresh(lineHolding, now), state: l.m.State(),
 		present: l.m.Present(), requested: l.m.State().Requests() && !l.request.failed,
-		lockHot: l.lock.last.Hot, live: l.conf.live, hash: l.conf.hash, data: l.conf.data}
+		lockHot: l.lock.last.Hot, looked: l.conf.disk != nil, live: l.conf.live, hash: l.conf.hash, data: l.conf.data}
 	switch {
 	case l.fc != pause.Yes:
 		s.unknown = "the flight controller"
