@@ -123,17 +123,21 @@ func TestPatchWaitsForFlight(t *testing.T) {
 // before anything reads the file, and says so.
 func TestPatchInterrupted(t *testing.T) {
 	t.Parallel()
-	hang := make(chan string, 1)
+	hang := filepath.Join(t.TempDir(), "hang")
+	if err := os.WriteFile(hang, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	b := patchDrone(t, func(s *Start) {
-		marker := filepath.Dir(s.Identity.Paths.Config) + "/in-trial"
-		s.Identity.Hooks.Reload = []string{"/bin/sh", "-c", "test -e " + marker + " || { touch " + marker + "; sleep 60; }"}
-		hang <- marker
+		s.Identity.Hooks.Reload = []string{"/bin/sh", "-c", "test ! -e " + hang + " || sleep 60"}
 	})
 	p := b.patch("p8", 8, newFile, nil)
 	b.offer(p, nil)
 	b.reported("p8", patchTrial)
 	b.lies(newFile)
 	b.publish(nil)
+	if err := os.Remove(hang); err != nil {
+		t.Fatal(err)
+	}
 	b.again()
 	if r := b.reported("p8", patchReverted); r.Reason != "restart" {
 		t.Errorf("%+v", r)
