@@ -17,18 +17,18 @@ const (
 	newFile = "version = 8\n\n[lock]\nttl = \"1s\"\n\n[update_window]\nflight = \"disarmed\"\n\n[mission]\naltitude_m = 50\n"
 )
 
-// patching is a flying agent, and the operator who patches it.
+// patchBench is a flying agent, and the operator who patches it.
 type patchBench struct {
 	*flying
 	author, operator patch.SecretKey
-	offers           int
+	epoch            uint64 // of offers
 }
 
 // patchDrone starts an agent on oldFile with a check that refuses a live file
 // in which "refuse" stands.
 func patchDrone(t *testing.T, prepare func(*Start)) *patchBench {
 	t.Helper()
-	b := &patchBench{}
+	b := &patchBench{epoch: 1}
 	var err error
 	for _, k := range []*patch.SecretKey{&b.author, &b.operator} {
 		if *k, err = patch.GenerateKey(); err != nil {
@@ -86,7 +86,7 @@ func (b *patchBench) offer(p *patch.Package, edit func(*telemetry.Offer)) {
 
 func (b *patchBench) envelope(p *patch.Package, edit func(*telemetry.Offer)) []byte {
 	b.t.Helper()
-	o := telemetry.Offer{Schema: telemetry.Schema, Fleet: "north", Drone: "patrol-01", Rollout: "r1", Epoch: 1, Controller: "ops",
+	o := telemetry.Offer{Schema: telemetry.Schema, Fleet: "north", Drone: "patrol-01", Rollout: "r1", Epoch: b.epoch, Controller: "ops",
 		Package: telemetry.PatchPackage{Manifest: p.Manifest, Content: p.Content, Signatures: p.Signatures, Revert: p.Revert}}
 	if edit != nil {
 		edit(&o)

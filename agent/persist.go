@@ -169,6 +169,7 @@ func (p *persister) enterPatch(r report) error {
 		n = 0
 	}
 	r.entered <- n
+	p.wake() // first: what the journal delivers is not sent besides
 	p.patches(r.patch)
 	return err
 }
