@@ -46,6 +46,7 @@ type applier struct {
 	box     *outbox
 	hooks   hooks
 	trial   time.Duration // deadline of a trial
+	watch   time.Duration // a trial is watched at least so long
 	log     *slog.Logger
 
 	offers chan []byte   // not buffered: while the applier is busy the uplink keeps the newest

@@ -49,6 +49,9 @@ type Start struct {
 	// trusted while the kernel calls it synchronised.
 	Clock func() (now time.Time, trusted bool)
 	Trial time.Duration // deadline of a patch's trial; 0: two minutes
+
+	sys   durable.Sys   // nil: durable.Linux
+	watch time.Duration // a trial is watched at least so long; 0: watchTrial
 }
 
 // parts is the running agent: what Run opened and who uses it.
@@ -88,7 +91,10 @@ func Run(ctx context.Context, s Start) error {
 	if s.Notify == nil {
 		s.Notify = func(string) {}
 	}
-	p := &parts{s: s, sys: durable.Linux, events: make(chan event, events)}
+	if s.sys == nil {
+		s.sys = durable.Linux
+	}
+	p := &parts{s: s, sys: s.sys, events: make(chan event, events)}
 	p.src = source{clock: s.Host.Now, out: p.events}
 	defer p.close()
 	if err := p.openState(); err != nil {

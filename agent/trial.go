@@ -71,7 +71,7 @@ func (a *applier) prove(ctx context.Context, j *job, g *grip) (why, detail strin
 		}
 		g.before &= s.present // what has cleared must not come back
 		watched := time.Duration(s.at - began)
-		if watched >= watchTrial && a.box.sent(entry) {
+		if watched >= a.watch && a.box.sent(entry) {
 			return "", ""
 		}
 		if watched >= a.trial {
