@@ -28,10 +28,14 @@ const (
 	childBroker = "AIM_TEST_BROKER" // URL
 	childKeys   = "AIM_TEST_KEYS"   // author's and operator's public keys
 	childKill   = "AIM_TEST_KILL"   // dies at its n-th system call that changes something; odd: after it, even: before
+	childHold   = "AIM_TEST_HOLD"   // it is no drone: it takes that drone's lock for a second and keeps it
 	childArmed  = "AIM_TEST_ARMED"  // "start": counts from its start, else from "arm" on standard input
 )
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(childHold); dir != "" {
+		os.Exit(holderProcess(dir))
+	}
 	if dir := os.Getenv(childDir); dir != "" {
 		os.Exit(droneProcess(dir))
 	}
@@ -134,4 +138,23 @@ func droneProcess(dir string) int {
 		return 1
 	}
 	return 0
+}
+
+// holderProcess is the incident's updater: it takes the lock, its lease passes,
+// it stays. SIGTERM ends it.
+func holderProcess(dir string) int {
+	host, err := locksmith.KernelHost()
+	if err != nil {
+		panic(err)
+	}
+	smith, err := locksmith.Open(durable.Linux, locksmith.Paths{Run: filepath.Join(dir, "run"), State: filepath.Join(dir, "state"), Name: LockName}, host,
+		func() time.Duration { return time.Minute })
+	if err != nil {
+		panic(err)
+	}
+	if _, err := smith.Acquire(context.Background(), locksmith.Claim{Role: locksmith.RoleOrchestrator, Holder: "fleet-updater", Reason: "nightly", TTL: time.Second}); err != nil {
+		panic(err)
+	}
+	fmt.Println("holding")
+	select {}
 }

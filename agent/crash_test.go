@@ -28,7 +28,7 @@ const crashSeeds = "AIM_CRASH_SEEDS"
 // patchCalls is about how many calls a patch makes that change something; the
 // kill falls anywhere among them and a little behind. The test counts how many
 // fell behind.
-const patchCalls = 130
+const patchCalls = 105
 
 // crasher kills one drone over and over, each time in another patch.
 type crasher struct {

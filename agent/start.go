@@ -74,6 +74,7 @@ type parts struct {
 	src      source
 	loop     *loop
 	patches  *applier
+	overdue  *overdue
 	turns    atomic.Uint64
 
 	lockless bool          // the lock cannot be watched: a fault until the end
@@ -102,6 +103,7 @@ func Run(ctx context.Context, s Start) error {
 	}
 	p.reclaim(ctx)
 	p.openStore(ctx)
+	p.overdue = newOverdue(p)
 	var err error
 	if p.hw, err = hal.Open(s.Board, s.Opener); err != nil {
 		return err
@@ -134,9 +136,6 @@ func (p *parts) openState() error {
 	if lost != nil {
 		p.say(report{kind: "state.lost", level: levelError, text: "the saved state cannot be used; waivers and hold times begin anew", pairs: pairs("why", lost.Error())})
 	}
-	if id.Lock.Reclaim == "overdue" {
-		p.say(report{kind: "identity.ignored", level: levelWarn, text: "lock.reclaim = \"overdue\" is not carried out by this version: an overdue holder is reported, not ended"})
-	}
 	live, data := p.lastGood()
 	p.begins(live, data)
 	p.baseline = state.get().Baseline
@@ -152,7 +151,7 @@ func (p *parts) begins(live *config.Live, data []byte) {
 	}
 }
 
-// say reports before the loop runs.
+// say reports what is not the loop's. It is safe for concurrent use.
 func (p *parts) say(r report) {
 	r.at, r.wallMS = p.s.Host.Now(), time.Now().UnixMilli()
 	p.keep.report(r)

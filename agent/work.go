@@ -140,6 +140,7 @@ func (p *parts) sources(ctx context.Context, wg *sync.WaitGroup, cancel context.
 	wg.Go(func() { p.watchFile(ctx, cancel) })
 	if p.smith != nil {
 		wg.Go(func() { p.watchLock(ctx, cancel) })
+		wg.Go(func() { p.overdue.run(ctx) })
 	}
 }
 
@@ -168,6 +169,7 @@ func (p *parts) watchLock(ctx context.Context, cancel context.CancelCauseFunc) {
 	}()
 	for r := range reports {
 		p.src.send(ctx, event{kind: lockReport, at: p.src.clock(), lock: &r})
+		p.overdue.look(r.Look)
 	}
 }
 

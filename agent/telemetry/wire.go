@@ -200,8 +200,9 @@ type PatchPackage struct {
 	Revert     []byte   `msg:"r,limit=32768" json:"revert"`
 }
 
-// Report says how far a patch has come on a drone, retained. N counts per
-// boot, so that reports sent again are recognised and their order is known.
+// Report says how far a patch has come on a drone, retained. N rises with every
+// report of a boot, so that reports sent again are recognised and their order
+// is known; it is no count.
 type Report struct {
 	Schema     uint8      `msg:"v" json:"schema"`
 	Boot       string     `msg:"b" json:"boot"`
