@@ -28,7 +28,7 @@ race: ## the tests under the race detector (needs gcc)
 	@command -v gcc >/dev/null || { echo "make race: gcc is missing: apt-get install gcc libc6-dev"; exit 1; }
 	CGO_ENABLED=1 go test -race -timeout 900s ./...
 
-peers: ## tests against Debian's mosquitto, python3-msgpack, minisign and spin
+peers: ## tests against Debian's mosquitto, python3-msgpack, minisign, spin and lua5.3
 	@scripts/peers-installed
 	go test -count=1 -tags peers -run 'Peer|Mosquitto|Minisign|Spin' -timeout 240s ./agent/... ./firmware/...
 
@@ -39,7 +39,7 @@ bench: ## DESIGN's budgets beside what is measured
 	go run ./agent/bench
 
 lint: ## go vet for every target, staticcheck, gofmt
-	go vet ./... && GOARCH=arm go vet ./... && go vet -tags peers ./agent/... && go vet -tags hardware ./hal/...
+	go vet ./... && GOARCH=arm go vet ./... && go vet -tags peers ./agent/... ./firmware/... && go vet -tags hardware ./hal/...
 	$(TOOLS) staticcheck ./...
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "make lint: run gofmt -w on these"; exit 1; }
 
