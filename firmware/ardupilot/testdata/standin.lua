@@ -24,7 +24,7 @@ local VM_STEPS = 10000 -- SCR_VM_I_COUNT; the stand-in's own steps count, too
 -- The aircraft. v in m/s; t counts ms since the clock's start, up since boot.
 local craft = { mode = MODES.AUTO, reason = REASONS.RC, armed = false, flying = false, v = 0, known = true, since = 0 }
 local t, offset, ask, bouncing, stopped = 0, 0, false, false, false
-local stored, refuse, broken = {}, {}, strict.broken -- parameters; modes; calls that raise
+local stored, refuse, refused_at, broken = {}, {}, {}, strict.broken -- parameters; modes; calls that raise
 local pins, auth, tables, run, next_ms, texts, edges, most
 local seed = 1
 
@@ -84,7 +84,11 @@ local function bindings()
     get_likely_flying = { 0, function() return craft.flying end },
     set_mode = { 1, function(m)
       m = integer(m, 0, 255, "set_mode")
-      if craft.armed and refuse[m] then return false end
+      if craft.armed and refuse[m] then -- each refusal is a message on the pilot's screen
+        assert(not refused_at[m] or t - refused_at[m] >= 900, "set_mode: floods the pilot")
+        refused_at[m] = t
+        return false
+      end
       enter(m, REASONS.SCRIPTING)
       return true
     end },
@@ -180,13 +184,13 @@ local function boot()
   start_scripts()
 end
 
-local function move() -- one ms of flight
+local function move(ms) -- flies on
   if not craft.flying then craft.v = 0; return end
   local up = t - craft.since
   if craft.mode == MODES.AUTO or craft.mode == MODES.GUIDED or craft.mode == MODES.RTL then
-    if up > 2500 or not craft.climbing then craft.v = math.min(8, craft.v + 0.004) end
+    if up > 2500 or not craft.climbing then craft.v = math.min(8, craft.v + 0.004 * ms) end
   else
-    craft.v = math.max(0, craft.v - 8 / 1500)
+    craft.v = math.max(0, craft.v - 8 / 1500 * ms)
   end
   if craft.gust then craft.v = craft.gust end
   if craft.mode == MODES.LAND and up >= 4000 or craft.mode == MODES.RTL and up >= 15000 then
@@ -244,10 +248,11 @@ function actions.overrun() VM_STEPS = 50; return true end -- a pass takes longer
 
 local function wait(ms)
   edges = 0
-  for _ = 1, ms do
-    t = t + 1
+  local step = ms >= 600000 and 5 or 1 -- a long wait in larger steps
+  for _ = 1, ms, step do
+    t = t + step
     if bouncing and t % 7 == 0 then ask = random() == 1 end
-    move()
+    move(step)
     if run and not stopped and t >= next_ms then call(run) end
   end
   local d, h = pins[math.floor(stored.AIML_DISARM_PIN or 51)], pins[math.floor(stored.AIML_HOLD_PIN or 52)]
