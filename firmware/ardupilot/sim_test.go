@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,7 +19,7 @@ import (
 type simulated struct {
 	w     *sim.World
 	board *board.Board
-	beats int
+	beats atomic.Int64 // counted by the world's own goroutine
 }
 
 func newSimulated(t *testing.T) *simulated {
@@ -30,7 +31,7 @@ func newSimulated(t *testing.T) *simulated {
 	s := &simulated{w: sim.New(b, 1), board: b}
 	s.w.Observe(func(line string, _ bool, _ time.Duration) {
 		if line == board.Heartbeat {
-			s.beats++
+			s.beats.Add(1)
 		}
 	})
 	return s
@@ -95,11 +96,11 @@ func (s *simulated) request(t *testing.T, on bool) {
 // the board's own debouncing comes on top.
 func (s *simulated) wait(t *testing.T, d time.Duration) seen {
 	t.Helper()
-	s.beats = 0
+	s.beats.Store(0)
 	<-time.After(d)
 	synctest.Wait()
 	now := s.w.Snapshot()
-	return seen{mode: now.Mode, disarmed: s.level(t, board.Disarmed), holding: s.level(t, board.Holding), beats: s.beats}
+	return seen{mode: now.Mode, disarmed: s.level(t, board.Disarmed), holding: s.level(t, board.Holding), beats: int(s.beats.Load())}
 }
 
 func (s *simulated) level(t *testing.T, name string) bool {
