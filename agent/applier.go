@@ -22,6 +22,7 @@ const (
 	checkEvery  = 5 * time.Second        // between two full checks of a patch that waits
 	againAfter  = 2 * time.Second        // after a lease or an interlock that could not be had
 	interlockIn = 3 * time.Second        // for the flight controller to confirm the interlock
+	settleFor   = 300 * time.Millisecond // how long it must have stood: six debounce times of the lines
 	killGrace   = 2 * time.Second        // between SIGTERM and SIGKILL of a holder
 	leaseIn     = 5 * time.Second        // for the lock of a holder that was ended
 	trialFor    = 2 * time.Minute        // deadline of a trial

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -39,7 +40,11 @@ type fleetEnd struct {
 	url  string
 	got  chan heard
 	past []heard // already taken from got
+	once sync.Once
 }
+
+// shut closes the broker; again is harmless.
+func (f *fleetEnd) shut() { f.once.Do(func() { f.Close() }) }
 
 // everybody lets all in.
 type everybody struct{ mqtt.HookBase }
@@ -61,7 +66,7 @@ func newBroker(t *testing.T) *fleetEnd {
 			t.Fatal(err)
 		}
 	}
-	t.Cleanup(func() { f.Close() })
+	t.Cleanup(f.shut)
 	f.url = "mqtt://" + l.Address()
 	err := f.Subscribe("aim/#", 1, func(_ *mqtt.Client, _ packets.Subscription, pk packets.Packet) {
 		_, _, leaf, _ := telemetry.ParseTopic(pk.TopicName)

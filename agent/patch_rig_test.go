@@ -57,7 +57,10 @@ func patchDrone(t *testing.T, prepare func(*Start)) *patchBench {
 			prepare(s)
 		}
 	})
-	t.Cleanup(b.stop)
+	t.Cleanup(func() { // before its folder goes
+		b.stop()
+		<-b.done
+	})
 	return b
 }
 
@@ -122,7 +125,6 @@ func (b *patchBench) again() {
 	}
 	ctx, stop := context.WithCancel(b.t.Context())
 	b.stop = stop
-	b.t.Cleanup(stop)
 	b.world = sim.New(b.Board, 2)
 	b.Opener = b.world
 	go b.world.Run(ctx)

@@ -42,10 +42,14 @@ func (a *applier) back(ctx context.Context, j *job, g *grip, why string, put fun
 		}
 		if w.why != "" && said != w.why+w.key {
 			said = w.why + w.key
-			a.tell(ctx, j, patchTrial, "revert-waits", why+"; waits for "+w.why+": "+w.detail)
+			state := patchTrial
+			if a.closed() {
+				state = patchCommitted
+			}
+			a.tell(ctx, j, state, "revert-waits", why+"; waits for "+w.why+": "+w.detail)
 		}
 		rest(ctx, lookEvery)
-		if w.why == "" || w.key == "interlock" {
+		if w.why == "" {
 			rest(ctx, againAfter)
 		}
 	}
@@ -56,13 +60,14 @@ func (a *applier) tryBack(ctx context.Context, j *job, g *grip, put func(store.F
 	if err != nil {
 		return hindrance{}, err
 	}
-	s.unknown = "" // what is unknown forbids a patch, not the way back
+	s.unknown = ""
 	if w := flightBlocks(a.window(s), s); w.why != "" {
 		return w, nil
 	}
 	a.ask(ctx, event{kind: interlock, ok: true})
 	defer a.ask(ctx, event{kind: interlock})
-	if _, w, err := a.settled(ctx); w.why != "" && w.key == "interlock" || err != nil {
+	// A request line that nobody answers must not keep a bad file in force.
+	if _, w, err := a.settled(ctx, true); w.why != "" && w.key != "interlock" || err != nil {
 		return w, err
 	}
 	if g.lease != nil && g.lease.Context().Err() != nil {

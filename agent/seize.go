@@ -24,7 +24,7 @@ func (a *applier) seize(ctx context.Context, j *job) (g *grip, w hindrance, err 
 			g = nil
 		}
 	}()
-	s, w, err := a.settled(ctx)
+	s, w, err := a.settled(ctx, false)
 	if w.why != "" || err != nil {
 		return g, w, err
 	}
@@ -44,16 +44,28 @@ func (a *applier) seize(ctx context.Context, j *job) (g *grip, w hindrance, err 
 	return g, hindrance{}, nil
 }
 
-// settled waits until the request is on and confirmed.
-func (a *applier) settled(ctx context.Context) (s seen, w hindrance, err error) {
+// settled waits until the request is on and confirmed, and has been for long
+// enough: a drone that was armed just before shows it only after the flight
+// controller's pass and the line's debouncing. What is unknown forbids a patch,
+// not the way back.
+func (a *applier) settled(ctx context.Context, back bool) (s seen, w hindrance, err error) {
 	t := time.NewTicker(lookEvery / 10)
 	defer t.Stop()
+	var since int64
 	for until := a.src.clock() + int64(interlockIn); ; {
 		if s, err = a.peek(ctx); err != nil {
 			return s, w, err
 		}
+		if back {
+			s.unknown = ""
+		}
 		w = flightBlocks(a.window(s), s)
-		if w.why == "" && s.requested && s.state == pause.Paused {
+		switch held := w.why == "" && s.requested && s.state == pause.Paused; {
+		case !held:
+			since = 0
+		case since == 0:
+			since = s.at
+		case s.at-since >= int64(settleFor):
 			return s, w, nil
 		}
 		if s.at > until {
