@@ -176,3 +176,25 @@ func TestClockAndWindow(t *testing.T) {
 	b.offer(b.patch("p10", 9, next, nil), nil)
 	b.reported("p10", patchCommitted) // it neither expires nor has hours
 }
+
+// TestCommittedWindowGoverns: a local edit does not open the window.
+func TestCommittedWindowGoverns(t *testing.T) {
+	t.Parallel()
+	b := patchDrone(t, func(s *Start) { s.watch = 100 * time.Millisecond })
+	b.offer(b.patch("p8", 8, newFile, nil), nil) // its window: disarmed
+	b.reported("p8", patchCommitted)
+	local := strings.Replace(newFile, `"disarmed"`, `"paused"`, 1)
+	if err := os.WriteFile(b.Identity.Paths.Config, []byte(local), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var st telemetry.Status
+	b.wait("the edit in force", telemetry.LeafStatus, &st, func() bool { return st.Config.Drift && st.Config.SHA256 == patch.Hash([]byte(local)) })
+	b.until("flies", func(sim.State) bool { return b.world.Arm() == nil && b.world.TakeOff() == nil })
+	cmd := telemetry.Command{Schema: telemetry.Schema, ID: "hold", Fleet: "north", Drone: "patrol-01", Boot: b.Host.BootID, Counter: 1, Verb: "pause", HoldMS: 60000}
+	b.sendRaw(cmd.ID, sign(t, cmd, b.operator))
+	b.until("holds", func(w sim.State) bool { return w.Request && w.Mode == "BRAKE" })
+	b.offer(b.patch("p9", 9, strings.Replace(newFile, "8", "9", 1), nil), nil)
+	if r := b.waiting("p9", "flight"); !strings.Contains(r.Detail, "land and disarm") {
+		t.Errorf("%+v", r)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -134,4 +135,41 @@ func TestReclaimOverdue(t *testing.T) {
 	}
 	var st telemetry.Status
 	b.wait("the lock is free again", telemetry.LeafStatus, &st, func() bool { return st.Lock.Verdict == "FREE" && len(st.Causes) == 0 })
+}
+
+// TestRecoveryWaits: the agent was killed in a trial, and before it starts again
+// somebody else has the lock. The trial is neither adopted nor called a local
+// edit; once that lease is over the old file comes back.
+func TestRecoveryWaits(t *testing.T) {
+	t.Parallel()
+	hang := filepath.Join(t.TempDir(), "hang")
+	if err := os.WriteFile(hang, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := patchDrone(t, func(s *Start) {
+		s.Identity.Hooks.Reload = []string{"/bin/sh", "-c", "test ! -e " + hang + " || sleep 60"}
+	})
+	b.offer(b.patch("p8", 8, newFile, nil), nil)
+	b.reported("p8", patchTrial)
+	b.publish(nil)
+	b.stop()
+	if err := <-b.done; err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(hang); err != nil {
+		t.Fatal(err)
+	}
+	b.holder()
+	b.begin()
+	var st telemetry.Status
+	b.wait("the fault", telemetry.LeafStatus, &st, func() bool { return st.Flight == "disarmed" && slices.Contains(st.Faults, "store") })
+	b.lies(newFile)
+	b.reported("p8", patchReverted)
+	b.lies(oldFile)
+	log := b.log.String()
+	for _, never := range []string{"was changed on the drone", "INFO configuration version 8 is in force (" + patch.Hash([]byte(newFile))[:12] + ")"} {
+		if strings.Count(log, never) > strings.Count(never, "INFO") { // once, in the trial
+			t.Errorf("%q:\n%s", never, log)
+		}
+	}
 }

@@ -123,6 +123,11 @@ func (b *patchBench) again() {
 	if err := <-b.done; err != nil {
 		b.t.Fatalf("Run ended with %v", err)
 	}
+	b.begin()
+}
+
+// begin starts the agent on a new board.
+func (b *patchBench) begin() {
 	ctx, stop := context.WithCancel(b.t.Context())
 	b.stop = stop
 	b.world = sim.New(b.Board, 2)
