@@ -83,7 +83,7 @@ func (a *app) check(cmd *cobra.Command, path, kind string) error {
 	if kind == "" {
 		kind = guessKind(name, data)
 	}
-	v := verdict{File: name, Kind: kind, Problems: []problem{}}
+	v := verdict{File: name, Kind: kind}
 	code := exitFailed
 	if kind == kindIdentity {
 		_, err = config.ParseIdentity(name, data)
@@ -92,25 +92,36 @@ func (a *app) check(cmd *cobra.Command, path, kind string) error {
 		if floor, v.Floor, err = a.floor(cmd); err != nil {
 			return err
 		}
-		var live *config.Live
-		if live, err = config.CheckLive(name, data, floor); err == nil {
-			v.Version = live.Version
-		} else if _, own := config.ParseLive(name, data); own == nil {
-			code = exitRefused
-		}
+		v.Version, code, err = judgeLive(name, data, floor)
 	}
+	return a.printVerdict(v, err, code)
+}
+
+// judgeLive checks a live file strictly and against the safety floor: its
+// version, or what is wrong and the exit code that says whether the floor alone
+// refuses it.
+func judgeLive(name string, data []byte, floor config.Safety) (version int64, code int, err error) {
+	live, err := config.CheckLive(name, data, floor)
+	if err == nil {
+		return live.Version, exitDone, nil
+	}
+	if _, own := config.ParseLive(name, data); own == nil {
+		return 0, exitRefused, err
+	}
+	return 0, exitFailed, err
+}
+
+// printVerdict prints v, with the faults that err says, and returns code if there
+// are any.
+func (a *app) printVerdict(v verdict, err error, code int) error {
 	var ps config.Problems
 	if err != nil && !errors.As(err, &ps) {
 		return err
 	}
-	v.OK = err == nil
+	v.OK, v.Problems = err == nil, []problem{}
 	for _, p := range ps {
 		v.Problems = append(v.Problems, problem(p))
 	}
-	return a.printVerdict(v, ps, code)
-}
-
-func (a *app) printVerdict(v verdict, ps config.Problems, code int) error {
 	if a.json {
 		if err := a.printJSON(v); err != nil {
 			return err

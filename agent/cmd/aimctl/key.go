@@ -33,17 +33,9 @@ func (a *app) readKeys(paths []string) (signers, error) {
 }
 
 func (a *app) readKey(path string) (k patch.SecretKey, err error) {
-	f, err := os.Open(path)
+	data, err := readSmall(path, maxKey)
 	if err != nil {
 		return k, fmt.Errorf("secret key: %w", err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxKey+1))
-	if err != nil {
-		return k, fmt.Errorf("secret key: %w", err)
-	}
-	if len(data) > maxKey {
-		return k, fmt.Errorf("secret key %s: larger than %d bytes: give the file that \"minisign -G\" made", path, maxKey)
 	}
 	pass := ""
 	if minisign.IsEncrypted(data) {
@@ -59,6 +51,20 @@ func (a *app) readKey(path string) (k patch.SecretKey, err error) {
 		return k, fmt.Errorf("secret key %s is damaged or no minisign secret key: give the file that \"minisign -G\" made", path)
 	}
 	return k, nil
+}
+
+// readSmall reads a file of at most limit bytes.
+func readSmall(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = fmt.Errorf("%s: larger than %d bytes: give the file that \"minisign -G\" made", path, limit)
+	}
+	return data, err
 }
 
 // passphrase asks at the terminal, without an echo.

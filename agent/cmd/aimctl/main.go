@@ -10,6 +10,8 @@
 //	aimctl lock clear                    free a lock whose holder is provably gone
 //	aimctl watch                         every drone of the fleet, live
 //	aimctl command pause|resume|report   tell drones to hold, go on or report
+//	aimctl patch keygen|new|sign         make the fleet's next live file
+//	aimctl patch show|verify DIR         what a patch is; what a drone makes of it
 //
 // Exit codes: 0 done, 1 failed, 2 usage, 3 refused by policy. "lock run" ends
 // with its command's code, or with 75 when it did not get the lock.
