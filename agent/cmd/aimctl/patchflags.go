@@ -59,6 +59,9 @@ func (f *newFlags) check(now time.Time) error {
 	case f.override && f.holder == "":
 		return usagef(`--despite-lock: name the holder as "aimctl lock status" does, or unknown`)
 	}
+	if f.kill && f.holder == patching.UnknownHolder {
+		return usagef("--kill: only a holder that is known by name can be ended")
+	}
 	for _, s := range f.sets {
 		key, value, ok := strings.Cut(s, "=")
 		if !ok {
@@ -70,8 +73,10 @@ func (f *newFlags) check(now time.Time) error {
 		}
 		f.settings = append(f.settings, patching.Setting{Key: key, Value: value})
 	}
-	for i, key := range f.only {
-		f.only[i] = strings.TrimSpace(key)
+	for _, list := range [][]string{f.only, f.targets} {
+		for i, s := range list {
+			list[i] = strings.TrimSpace(s)
+		}
 	}
 	return f.times(now)
 }

@@ -159,10 +159,8 @@ func (m keyMade) report() words.Report {
 	}
 	r.Add("Secret", m.SecretFile+": "+care)
 	r.Add("Public", m.PublicFile+", which is no secret:", "\t"+m.Public)
-	r.Add("Do now", words.Steps([]string{
-		"Put it into the identity (drone.toml) of each drone that shall take patches and commands by it:",
-		"\t[trust]", "\tthreshold = 1", fmt.Sprintf("\tconfig  = [%q]", m.Public), fmt.Sprintf("\tcommand = [%q]", m.Public),
-		"Keys that are there already stay in the lists. threshold says how many of them must sign.",
-	})...)
+	r.Add("Do now", "Put it into the identity (drone.toml) of each drone that shall take patches and commands by it, "+
+		"beside the keys that are there already; threshold says how many must sign:",
+		"\t[trust]", "\tthreshold = 1", fmt.Sprintf("\tconfig  = [%q]", m.Public), fmt.Sprintf("\tcommand = [%q]", m.Public))
 	return r
 }

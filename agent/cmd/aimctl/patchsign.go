@@ -2,18 +2,21 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/aim-control/aimlock/agent/cmd/aimctl/patching"
+	"github.com/aim-control/aimlock/agent/cmd/aimctl/words"
 	"github.com/aim-control/aimlock/agent/config"
 	"github.com/aim-control/aimlock/firmware/patch"
 )
 
 func (a *app) patchSignCmd() *cobra.Command {
 	var keys []string
+	var live string
 	cmd := &cobra.Command{
 		Use:   "sign DIR",
 		Short: "Sign a patch and the revert that takes it back",
@@ -29,14 +32,15 @@ that patch.json names, an override without an end, a patch that has expired.`,
 			if len(keys) == 0 {
 				return usagef("say who signs: --key FILE, a minisign secret key that the drones trust")
 			}
-			return a.signPatch(cmd, list[0], keys)
+			return a.signPatch(cmd, list[0], live, keys)
 		},
 	}
 	cmd.Flags().StringArrayVar(&keys, "key", nil, "minisign secret key `FILE`; repeatable")
+	cmd.Flags().StringVar(&live, "live", "", "say first how it differs from this live `FILE` (default: the identity's)")
 	return cmd
 }
 
-func (a *app) signPatch(cmd *cobra.Command, dir string, files []string) error {
+func (a *app) signPatch(cmd *cobra.Command, dir, live string, files []string) error {
 	id, err := a.someIdentity(cmd)
 	if err != nil {
 		return err
@@ -45,6 +49,13 @@ func (a *app) signPatch(cmd *cobra.Command, dir string, files []string) error {
 	p, v, err := readPatch(dir, now)
 	if err != nil {
 		return err
+	}
+	data, name, err := a.liveFile(live, id)
+	if err != nil {
+		return err
+	}
+	if data != nil {
+		v.Difference = patching.Compare(name, data, p.Content, v.BaseSHA256)
 	}
 	if !a.json { // before the key is asked for
 		if err := a.page(v.Report()); err != nil {
@@ -66,9 +77,11 @@ func (a *app) signPatch(cmd *cobra.Command, dir string, files []string) error {
 	if err := p.WriteFolder(dir); err != nil {
 		return err
 	}
+	diff := v.Difference
 	if v, err = patching.Look(dir, p, now); err != nil {
 		return err
 	}
+	v.Difference = diff
 	if a.json {
 		return a.printJSON(v)
 	}
@@ -111,31 +124,37 @@ func (a *app) signable(p *patch.Package, v *patching.View, id *config.Identity) 
 
 // saySigned tells who has signed by now, and for whom that is enough.
 func (a *app) saySigned(v *patching.View, p *patch.Package, id *config.Identity, keys signers) error {
-	var now []string
+	var ids []string
 	for _, k := range keys {
-		now = append(now, k.ID())
+		ids = append(ids, k.ID())
 	}
-	n := len(v.SignedBy)
-	text := fmt.Sprintf("SIGNED by %s", strings.Join(now, ", "))
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	r := words.Report{Head: v.ID + ": SIGNED by " + strings.Join(ids, ", ") + "."}
 	if v.Revert.Present {
-		text += ", and its revert"
+		r.Head = v.ID + ": SIGNED, with its revert, by " + strings.Join(ids, ", ") + "."
 	}
-	text += fmt.Sprintf(". Signatures there now: %d (%s), which is enough for drones with trust.threshold = %d", n, strings.Join(v.SignedBy, ", "), n)
-	if n > 1 {
-		text += " or less"
+	enough := fmt.Sprintf("%d there now: enough where trust.threshold is %[1]d.", len(v.SignedBy))
+	if len(v.SignedBy) > 1 {
+		enough = fmt.Sprintf("%d there now: enough where trust.threshold is %[1]d or less.", len(v.SignedBy))
 	}
-	fmt.Fprintf(a.out, "\n%s.\n", text)
+	if len(v.SignedBy) > len(ids) {
+		enough += " Those of others are not checked here."
+	}
+	r.Add("Signatures", enough)
 	if id != nil {
-		fmt.Fprintln(a.out, needs(id, p))
+		r.Add("Drone", needs(id, p))
 	}
-	return a.sayNext("See what a drone makes of it:", "aimctl patch verify "+quoted(v.Dir)+" --identity drone.toml")
+	r.Add("Next", "See what a drone makes of it:", "\taimctl patch verify "+quoted(v.Dir)+" --identity drone.toml")
+	fmt.Fprintln(a.out)
+	return a.page(r)
 }
 
 // needs tells what the drone of an identity makes of the signatures.
 func needs(id *config.Identity, p *patch.Package) string {
 	err := patch.Verify(id.Trust.Config, id.Trust.Threshold, p.Manifest, p.Signatures)
 	if err == nil {
-		return fmt.Sprintf("%s needs %d by keys that it trusts, and has them.", id.Drone, id.Trust.Threshold)
+		return fmt.Sprintf("%s asks for %d by keys that it trusts, and finds them.", id.Drone, id.Trust.Threshold)
 	}
 	return fmt.Sprintf("%s does NOT take it yet: %s.", id.Drone, cleaned(err))
 }

@@ -70,6 +70,7 @@ func TestScripts(t *testing.T) {
 			"agent": cmdAgent, "code": cmdCode,
 			"start": cmdStart, "await": cmdAwait, "signal": cmdSignal, "ended": cmdEnded, "until": cmdUntil, "tally": cmdTally,
 			"broker": cmdBroker, "drone": cmdDrone, "publish": cmdPublish, "subscribed": cmdSubscribed, "cut": cmdCut,
+			"trust": cmdTrust, "aged": cmdAged,
 		},
 	})
 }

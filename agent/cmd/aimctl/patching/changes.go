@@ -28,6 +28,9 @@ func Lines(d patch.Difference) []string {
 	}
 	changes := d.Changes[:min(len(d.Changes), maxChanges)]
 	width := 0
+	if d.Comments {
+		width = len(patch.CommentsKey)
+	}
 	for _, c := range changes {
 		width = max(width, utf8.RuneCountInString(Visible(c.Key, maxKey)))
 	}
@@ -54,7 +57,7 @@ func Lines(d patch.Difference) []string {
 		lines = append(lines, fmt.Sprintf("… and %d keys more (--json lists them all)", more))
 	}
 	if d.Comments {
-		row(patch.CommentsKey, "changed: comments, order of keys, or spaces")
+		row(patch.CommentsKey, "changed (or the order of keys, or spaces)")
 	}
 	return lines
 }
@@ -118,7 +121,7 @@ func Compare(name string, live, content []byte, base string) *Difference {
 	d.IsBase = base == "" || base == d.SHA256
 	diff, err := patch.Diff(live, content)
 	if err != nil {
-		d.Unknown = Visible(err.Error(), maxValue)
+		d.Unknown = Visible(strings.TrimPrefix(err.Error(), "patch: diff: "), maxValue)
 		return d
 	}
 	d.diff, d.Comments = diff, diff.Comments
@@ -136,7 +139,7 @@ func (d *Difference) lines() []string {
 	if d.diff.Empty() {
 		return []string{"None: the same bytes as " + Visible(d.Live, maxKey) + "."}
 	}
-	out := []string{"Identical but for:"}
+	out := []string{"Identical to " + Visible(d.Live, maxKey) + " but for:"}
 	for _, l := range Lines(d.diff) {
 		out = append(out, "\t"+l)
 	}

@@ -37,7 +37,7 @@ func (v *View) head() string {
 	}
 	what := fmt.Sprintf("%s: version %d for %s", v.ID, v.Version, whom)
 	if v.Kind != patch.KindConfig {
-		what = fmt.Sprintf("%s: NOT A CONFIGURATION but a %q", v.ID, v.Kind)
+		what = fmt.Sprintf("%s: NOT A CONFIGURATION but of kind %q", v.ID, v.Kind)
 	}
 	var state []string
 	if v.DespiteLock != nil {
@@ -75,21 +75,24 @@ func (v *View) whom() string {
 	return strings.Join(v.Targets, ", ") + " of fleet " + v.Fleet
 }
 
+// UnknownHolder is the holder of a lock without a record.
+const UnknownHolder = "unknown"
+
 // override warns: nothing about a patch is as dangerous.
 func (v *View) override() []string {
 	d := v.DespiteLock
 	if d == nil {
 		return nil
 	}
-	whose := "THE LOCK OF “" + Visible(d.Holder, 64) + "”"
-	if d.Holder == "unknown" {
-		whose = "A LOCK WHOSE HOLDER IS NOT KNOWN"
+	whose := "THE LOCK OF “" + Visible(d.Holder, 64) + "”, once that is overdue,"
+	if d.Holder == UnknownHolder {
+		whose = "A LOCK WHOSE HOLDER IS NOT KNOWN,"
 	}
-	lines := []string{"IT GOES PAST " + whose + ", once that is overdue, and past no other."}
+	lines := []string{"IT GOES PAST " + whose + " and past no other."}
 	if d.Kill {
 		lines = append(lines, "THAT PROCESS MAY BE ENDED, if it is proven to have the lock: what it has not saved is lost.")
 	} else {
-		lines = append(lines, "That process is not ended; from then on it can no longer write the live file.")
+		lines = append(lines, "That process is not ended; what it writes late, through the lock, is refused.")
 	}
 	until := "No drone takes it: an override needs an end at most an hour after it was made."
 	if life := v.manifest.Expires.Sub(v.manifest.Created); life > 0 && life <= patch.MaxOverride {

@@ -58,9 +58,13 @@ func (j Judge) told(check string, p *patch.Package, m *patch.Manifest) (result, 
 // Report says a verdict in words, a check a line.
 func (v Verdict) Report() words.Report {
 	r := words.Report{Head: v.head()}
+	rest := map[string][]string{}
 	for _, c := range v.Checks {
 		text := c.Result
 		switch c.Result {
+		case ResultNotReached, ResultNotAsked:
+			rest[c.Result] = append(rest[c.Result], c.Check)
+			continue
 		case ResultRefused:
 			text = "REFUSED (" + v.Refused + ")"
 		case ResultUnknown:
@@ -74,6 +78,11 @@ func (v Verdict) Report() words.Report {
 			pars = append(pars, words.Clean(line, 1000))
 		}
 		r.Add(c.Check, pars...)
+	}
+	for _, result := range []string{ResultNotReached, ResultNotAsked} {
+		if list := rest[result]; len(list) > 0 {
+			r.Add("the rest", result+": "+strings.Join(list, ", "))
+		}
 	}
 	return r
 }

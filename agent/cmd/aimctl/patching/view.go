@@ -3,6 +3,7 @@ package patching
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"aead.dev/minisign"
@@ -74,19 +75,21 @@ func lookRevert(encoded []byte, m *patch.Manifest) RevertView {
 	}
 	s, err := patch.ParseSignedRevert(encoded)
 	if err != nil {
-		v.Fault = Visible(err.Error(), maxValue)
+		v.Fault = fault(err)
 		return v
 	}
 	v.SignedBy = signers(s.Signatures)
 	r, err := patch.ParseRevert(s.Revert)
 	switch {
 	case err != nil:
-		v.Fault = Visible(err.Error(), maxValue)
+		v.Fault = fault(err)
 	case r.Patch != m.ID || r.Fleet != m.Fleet || !slices.Equal(r.Targets, m.Targets) || r.RestoreSHA256 != m.BaseSHA256:
 		v.Fault = "it is another patch's"
 	}
 	return v
 }
+
+func fault(err error) string { return Visible(strings.TrimPrefix(err.Error(), "patch: "), maxValue) }
 
 // signers are the ids that signatures name, each once, in order.
 func signers(sigs [][]byte) []string {
