@@ -103,6 +103,9 @@ func TestPatchWithoutIdentity(t *testing.T) {
 			t.Fatalf("%q: want %q in\n%s%s", c.args, c.want, out, errs)
 		}
 	}
+	if fi, err := os.Stat(filepath.Join(dir, "op.key")); err != nil || fi.Mode() != 0o600 {
+		t.Errorf("the secret key: %v, %v", fi.Mode(), err)
+	}
 }
 
 // Whoever made a patch's folder chose the names in it: none reaches the

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -156,5 +157,8 @@ func needs(id *config.Identity, p *patch.Package) string {
 	if err == nil {
 		return fmt.Sprintf("%s asks for %d by keys that it trusts, and finds them.", id.Drone, id.Trust.Threshold)
 	}
-	return fmt.Sprintf("%s does NOT take it yet: %s.", id.Drone, cleaned(err))
+	if few := (*patch.SignatureError)(nil); errors.As(err, &few) {
+		return fmt.Sprintf("%s does NOT take it: %d of the %d signatures that it asks for are by keys that it trusts.", id.Drone, few.Valid, few.Threshold)
+	}
+	return fmt.Sprintf("%s does NOT take it: %s.", id.Drone, cleaned(err))
 }
