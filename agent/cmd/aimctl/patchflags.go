@@ -38,7 +38,7 @@ func (f *newFlags) flags(cmd *cobra.Command) {
 	fl.StringSliceVar(&f.only, "only", nil, "refuse any difference but in these `KEYS` or tables, \"comments\", and version and timestamp")
 	fl.StringVar(&f.fleet, "fleet", "", "the fleet's `NAME` (default: the identity's)")
 	fl.StringSliceVar(&f.targets, "target", []string{patch.Everyone}, "`DRONES` that may take it, by comma; '*': every drone of the fleet")
-	fl.StringVar(&f.id, "id", "", "the patch's `ID` (default: fleet, version, date and time)")
+	fl.StringVar(&f.id, "id", "", "the patch's `ID` (default: made of fleet, version and date)")
 	fl.StringVar(&f.expires, "expires", "", "`WHEN` it is over: 45m, 24h, or 2026-11-24T10:00:00Z (default: never; with --despite-lock 30m)")
 	fl.StringVar(&f.notes, "notes", "", "`TEXT` for people")
 	fl.StringVar(&f.holder, "despite-lock", "", "go past the overdue lock of `HOLDER`")

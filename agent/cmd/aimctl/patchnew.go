@@ -146,7 +146,7 @@ func (f *newFlags) pack(live, content []byte) (*patch.Package, error) {
 		return nil, err
 	}
 	m := patch.Manifest{
-		ID: or(f.id, patching.DefaultID(f.fleet, next.Version, f.created)), Fleet: f.fleet, Targets: f.targets,
+		ID: or(f.id, patching.DefaultID(f.fleet, next.Version, f.created, patch.NewNonce())), Fleet: f.fleet, Targets: f.targets,
 		ConfigVersion: next.Version, Created: f.created, Expires: f.expiring, Notes: f.notes,
 	}
 	if !f.anyBase {

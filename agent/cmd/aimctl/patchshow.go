@@ -15,8 +15,8 @@ func (a *app) patchShowCmd() *cobra.Command {
 		Short: "Say in words what a patch is, for whom, and what is dangerous about it",
 		Long: `show explains the patch in the folder DIR, and with --live how it differs from a
 live file. It believes nothing and checks no signature: "aimctl patch verify" does.`,
-		Example: "  aimctl patch show north-42-261124-100512\n" +
-			"  aimctl patch show north-42-261124-100512 --live /etc/aimlock/aim_lock_config.conf",
+		Example: "  aimctl patch show north-42-261124-7f3a91\n" +
+			"  aimctl patch show north-42-261124-7f3a91 --live /etc/aimlock/aim_lock_config.conf",
 		Args: args(cobra.ExactArgs(1)),
 		RunE: func(_ *cobra.Command, list []string) error {
 			p, v, err := readPatch(list[0], time.Now())

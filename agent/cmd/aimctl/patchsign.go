@@ -27,7 +27,7 @@ is repeated.
 
 What no drone would take is not signed: a content that is not sound or not the one
 that patch.json names, an override without an end, a patch that has expired.`,
-		Example: "  aimctl patch sign north-42-261124-100512 --key operator.key",
+		Example: "  aimctl patch sign north-42-261124-7f3a91 --key operator.key",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, list []string) error {
 			if len(keys) == 0 {

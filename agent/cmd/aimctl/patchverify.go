@@ -26,8 +26,8 @@ With --pub instead of an identity it asks one thing: did each of these keys sign
 this patch, its content and its revert.
 
 Exit code 3 when it is refused.`,
-		Example: "  aimctl patch verify north-42-261124-100512 --identity patrol-03/drone.toml\n" +
-			"  aimctl patch verify north-42-261124-100512 --pub operator.pub",
+		Example: "  aimctl patch verify north-42-261124-7f3a91 --identity patrol-03/drone.toml\n" +
+			"  aimctl patch verify north-42-261124-7f3a91 --pub operator.pub",
 		Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, list []string) error {
 			if len(pubs) > 0 && (cmd.Flags().Changed("identity") || live != "") {

@@ -71,10 +71,11 @@ func Allowed(only []string) []string {
 	return append(slices.Clone(only), keyVersion, keyTimestamp)
 }
 
-// DefaultID is a patch's id that can be read and is not used twice:
-// north-42-261124-100512.
-func DefaultID(fleet string, version int64, now time.Time) string {
-	tail := fmt.Sprintf("-%d-%s", version, now.UTC().Format("060102-150405"))
+// DefaultID is a patch's id that can be read and is not made twice, not within
+// one second either: fleet, version, date and the first digits of a nonce, like
+// north-42-261124-7f3a91. A revert goes by the id alone.
+func DefaultID(fleet string, version int64, now time.Time, nonce string) string {
+	tail := fmt.Sprintf("-%d-%s-%.6s", version, now.UTC().Format("060102"), nonce)
 	return fleet[:min(len(fleet), 64-len(tail))] + tail
 }
 

@@ -70,10 +70,10 @@ func TestShadowRefuses(t *testing.T) {
 
 func TestDefaultID(t *testing.T) {
 	t.Parallel()
-	if got := DefaultID("north", 42, now); got != "north-42-261124-100512" {
+	if got := DefaultID("north", 42, now, "7f3a91c0"); got != "north-42-261124-7f3a91" {
 		t.Error(got)
 	}
-	if got := DefaultID(strings.Repeat("n", 32), 1<<53-1, now); len(got) != 63 {
+	if got := DefaultID(strings.Repeat("n", 32), 1<<53-1, now, "7f3a91c0"); len(got) != 63 {
 		t.Errorf("%d: %s", len(got), got)
 	}
 }
