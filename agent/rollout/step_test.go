@@ -233,3 +233,17 @@ func TestJSON(t *testing.T) {
 		t.Error(out)
 	}
 }
+
+// A status that overtakes the report of the commit, or of the trial, does not
+// say what was before.
+func TestStatusOvertakesReport(t *testing.T) {
+	t.Parallel()
+	for _, patch := range []string{"TRIAL", "COMMITTED"} {
+		x := start(t, testPlan("a", "b")).online("a", "b").says("a", "STAGED")
+		x.status("a", Vitals{Causes: []string{"config"}, PatchState: patch}).says("a", "COMMITTED")
+		x.status("a", Vitals{Causes: []string{"config"}}).is(RollingBack, Failed)
+		// Of an earlier attempt, before anything was offered, it does.
+		y := start(t, testPlan("a", "b")).status("a", Vitals{Causes: []string{"lock"}, PatchState: patch}).online("a")
+		y.says("a", "COMMITTED").status("a", Vitals{Causes: []string{"lock"}}).is(Running, Succeeded)
+	}
+}

@@ -133,7 +133,9 @@ func (t *turn) seen(d *Drone, v Vitals) {
 	case t.s.Status == RollingBack:
 		t.restored(d, v)
 	case d.Outcome == Pending, d.Outcome == InProgress, d.Outcome == Offline:
-		if !busy(d.Patch) && !busy(v.PatchState) { // what the patch brings is not what was before
+		// What the patch brings is not what was before. A status may overtake
+		// the reports: it can say COMMITTED first.
+		if !d.Offered || !busy(d.Patch) && !busy(v.PatchState) && v.PatchState != "COMMITTED" {
 			d.Causes, d.Faults = v.Causes, v.Faults
 		}
 	case t.s.watched(d):
