@@ -17,7 +17,9 @@
 //
 // A failure is: a drone that rejects or reverts the patch, one that has not
 // committed within the time-out, and, in the bake of a drone that has
-// committed, a pause or a fault that it did not have before, or silence.
+// committed, a pause or a fault that it did not have before, or silence. A
+// drone that has the configuration already is offered nothing and watched all
+// the same; nothing is taken back from it.
 // A drone that is not connected, or whose status is not known, is not offered
 // anything: it becomes OFFLINE once the time-out has passed and is left out. A
 // canary that is not whole, or a wave of which nobody was there, proves too

@@ -68,6 +68,7 @@ func (t *turn) offer() bool {
 		case s.Status != Running, early:
 		case d.Online && d.Known && d.SHA256 == s.Plan.SHA256:
 			t.end(d, Succeeded, "had the configuration before")
+			d.DoneAt, d.Heard, d.Beats = s.Now, s.Now, 0
 			t.say(d, "has the configuration already")
 			continue
 		case d.Online && d.Known && (s.Plan.AtOnce == 0 || flying < s.Plan.AtOnce):

@@ -162,10 +162,12 @@ func (s State) Watches(name string) bool {
 	return i >= 0 && !s.Done() && s.watched(&s.Drones[i])
 }
 
-// watched: it has the patch, and is in its bake. One that committed late, when
-// its wave was over, has its bake all the same.
+// watched: it has the configuration, and is in its bake. One that committed
+// late, when its wave was over, has its bake all the same; so has one that had
+// the configuration before: who goes on with another's rollout and without its
+// state cannot know how long it was watched.
 func (s *State) watched(d *Drone) bool {
-	return d.Outcome == Succeeded && d.Has && (d.Wave == s.Wave || !s.through(d))
+	return d.Outcome == Succeeded && (d.Wave == s.Wave || !s.through(d))
 }
 
 // through: its own bake is over.

@@ -247,3 +247,21 @@ func TestStatusOvertakesReport(t *testing.T) {
 		y.says("a", "COMMITTED").status("a", Vitals{Causes: []string{"lock"}}).is(Running, Succeeded)
 	}
 }
+
+// A canary that has the configuration already, because another controller led
+// this far, is watched for the whole bake before the next wave.
+func TestAlreadyIsWatched(t *testing.T) {
+	t.Parallel()
+	begin := func() *table {
+		x := start(t, testPlan("a", "b")).do(Event{Kind: Seen, Drone: "a", Vitals: Vitals{SHA256: newSHA, Causes: []string{"lock"}}})
+		x.online("a", "b")
+		return x.is(Running, Succeeded, Pending).ordered()
+	}
+	begin().pass(10).ordered().beat("a").ordered("offer b")
+	begin().status("a", Vitals{SHA256: newSHA, Causes: []string{"lock"}}).pass(10).ordered("offer b")
+	x := begin().status("a", Vitals{SHA256: newSHA, Causes: []string{"lock", "config"}}).ordered().is(Stopped, Failed, Pending)
+	if d, _ := x.s.Drone("a"); d.Has || d.Offered {
+		t.Errorf("%+v", d)
+	}
+	begin().pass(50).is(Stopped, Failed, Pending)
+}
