@@ -26,6 +26,7 @@ type Event struct {
 	Report Report
 	Vitals Vitals
 	Online bool   // of Link
+	Kept   bool   // of Link: it lay at the broker, which is no sign of life
 	By     string // of the operator's: who, and perhaps why
 }
 

@@ -265,3 +265,19 @@ func TestAlreadyIsWatched(t *testing.T) {
 	}
 	begin().pass(50).is(Stopped, Failed, Pending)
 }
+
+// That the broker kept a drone as connected is no sign of life, however often
+// the runner comes back and reads it.
+func TestKeptIsNoSignOfLife(t *testing.T) {
+	t.Parallel()
+	x := start(t, testPlan("a", "b"))
+	x.do(Event{Kind: Seen, Drone: "a"}).do(Event{Kind: Link, Drone: "a", Online: true, Kept: true}).ordered("offer a")
+	x.says("a", "COMMITTED")
+	for range 4 {
+		x.pass(12).do(Event{Kind: Link, Drone: "a", Online: true, Kept: true}).ordered().is(Running, Succeeded, Pending)
+	}
+	x.pass(2).is(RollingBack, Failed)
+	// It is there, though: what rolls back reverts it at once.
+	y := start(t, testPlan("a", "b")).online("a").says("a", "COMMITTED").do(Event{Kind: Link, Drone: "a"})
+	y.do(Event{Kind: DoAbort}).ordered().do(Event{Kind: Link, Drone: "a", Online: true, Kept: true}).ordered("revert a")
+}

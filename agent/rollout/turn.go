@@ -57,7 +57,9 @@ func (t *turn) take(ev Event) {
 	case NotCurrent:
 		t.notCurrent(d)
 	case Link:
-		if ev.Online {
+		if ev.Online && ev.Kept {
+			t.there(d)
+		} else if ev.Online {
 			t.heard(d)
 		} else if d.Online {
 			d.Online = false
@@ -72,6 +74,11 @@ func (t *turn) heard(d *Drone) {
 		d.Beats++
 	}
 	d.Heard = t.s.Now
+	t.there(d)
+}
+
+// there: the drone is connected.
+func (t *turn) there(d *Drone) {
 	if d.Online {
 		return
 	}

@@ -93,7 +93,7 @@ func (r *Runner) link(m telemetry.Received, ev *stamped) (bool, error) {
 		return false, nil // a will of a connection that another one has followed
 	}
 	s.conn = a.Conn
-	ev.Kind, ev.Online = rollout.Link, a.Online
+	ev.Kind, ev.Online, ev.Kept = rollout.Link, a.Online, m.Retained
 	return true, nil
 }
 
