@@ -10,29 +10,53 @@ import (
 )
 
 // source is what was heard last from one drone, so that what comes again (the
-// wire delivers at least once) is not taken for news.
+// wire delivers at least once) is not taken for news. Reports have boots of
+// their own: a drone keeps them while it is away, and says after a restart what
+// it had to say before it.
 type source struct {
-	boot string
-	old  []string // boots before, the last few
-	n    uint64   // of the last report in this boot
-	conn uint64   // of the last availability in this boot
+	present boots  // of status and availability
+	reports boots  // of reports
+	n       uint64 // of the last report in its boot
+	conn    uint64 // of the last availability
+}
+
+// boots are a drone's: the newest, and the last few before it.
+type boots struct {
+	now  string
+	live bool // a message of it came while we listened
+	old  []string
 }
 
 const maxOld = 8
 
-// of takes a message's boot; false: it is from one that is over.
-func (s *source) of(boot string) bool {
-	if boot == s.boot {
+// of takes a message's boot; false: it is from one that is over. A boot is over
+// when another one speaks after it while we listen. What the broker kept says
+// nothing of the order: a status and an availability that lie there may be of
+// different boots.
+func (b *boots) of(boot string, kept bool) bool {
+	switch {
+	case boot == b.now:
+		b.live = b.live || !kept
 		return true
+	case slices.Contains(b.old, boot):
+		return false
+	case b.live && !kept:
+		b.old = append(b.old, b.now)
+		b.old = b.old[max(0, len(b.old)-maxOld):]
 	}
-	if slices.Contains(s.old, boot) {
+	b.now, b.live = boot, !kept
+	return true
+}
+
+// current takes an availability; false: it is the will of a connection that
+// another one has followed. The number rises with each connection, across
+// restarts as well; a drone whose memory was wiped counts from the start again,
+// which its new boot shows.
+func (s *source) current(a *telemetry.Availability, kept bool) bool {
+	if a.Conn < s.conn && (!a.Online || a.Boot == s.present.now) || !s.present.of(a.Boot, kept) {
 		return false
 	}
-	if s.boot != "" {
-		s.old = append(s.old, s.boot)
-		s.old = s.old[max(0, len(s.old)-maxOld):]
-	}
-	s.boot, s.n, s.conn = boot, 0, 0
+	s.conn = a.Conn
 	return true
 }
 
@@ -88,11 +112,9 @@ func (r *Runner) link(m telemetry.Received, ev *stamped) (bool, error) {
 	if err := telemetry.Decode(m.Payload, &a); err != nil {
 		return false, err
 	}
-	s := r.drones[ev.Drone]
-	if !s.of(a.Boot) || a.Conn < s.conn {
-		return false, nil // a will of a connection that another one has followed
+	if !r.drones[ev.Drone].current(&a, m.Retained) {
+		return false, nil
 	}
-	s.conn = a.Conn
 	ev.Kind, ev.Online, ev.Kept = rollout.Link, a.Online, m.Retained
 	return true, nil
 }
@@ -102,7 +124,7 @@ func (r *Runner) status(m telemetry.Received, ev *stamped) (bool, error) {
 	if err := telemetry.Decode(m.Payload, &s); err != nil {
 		return false, err
 	}
-	if !r.drones[ev.Drone].of(s.Boot) {
+	if !r.drones[ev.Drone].present.of(s.Boot, m.Retained) {
 		return false, nil
 	}
 	ev.Kind, ev.boot, ev.up, ev.wall = rollout.Seen, s.Boot, s.UpMS, s.TimeMS
@@ -123,7 +145,14 @@ func (r *Runner) report(m telemetry.Received, ev *stamped) (bool, error) {
 		return false, err
 	}
 	s := r.drones[ev.Drone]
-	if !s.of(p.Boot) || p.N != 0 && p.N <= s.n {
+	was := s.reports.now
+	if !s.reports.of(p.Boot, m.Retained) {
+		return false, nil
+	}
+	if p.Boot != was {
+		s.n = 0
+	}
+	if p.N != 0 && p.N <= s.n {
 		return false, nil
 	}
 	s.n = p.N

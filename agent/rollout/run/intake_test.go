@@ -47,9 +47,13 @@ func TestOldNews(t *testing.T) {
 		{online("b1", 7, false), true},
 		{report("b2", 1, nil), true},
 		{report("b1", 9, nil), false}, // sent again by the journal
-		{online("b1", 9, false), false},
-		{online("b2", 1, true), true},
 		{report("b2", 2, nil), true},
+		{online("b2", 9, true), true},
+		{online("b1", 7, false), false}, // a late will
+		{online("b0", 8, false), false}, // of a boot that was never seen
+		{online("b2", 9, false), true},
+		{online("b3", 1, true), true}, // its memory was wiped
+		{online("b2", 9, true), false},
 	} {
 		if c.got != c.want {
 			t.Errorf("case %d: %v", i, c.got)
@@ -73,6 +77,53 @@ func TestOldNews(t *testing.T) {
 		ev, ok := r.event(received(t, telemetry.LeafReply+r.orders+"1", &telemetry.Reply{Schema: 1, Outcome: "refused", Reason: reason}))
 		if ok != want || ok && ev.Kind != rollout.NotCurrent {
 			t.Errorf("%q: %v %v", reason, ok, ev.Kind)
+		}
+	}
+}
+
+// Boots: what was kept, or comes late, never shuts out the boot that speaks now.
+func TestBoots(t *testing.T) {
+	t.Parallel()
+	type said struct {
+		leaf, boot string
+		n          uint64 // of a report, or a connection; 0: the will
+		kept, want bool
+	}
+	const online, status, report = telemetry.LeafAvailability, telemetry.LeafStatus, telemetry.LeafReport
+	for name, all := range map[string][]said{
+		"a report of the boot before lies at the broker": {
+			{online, "b2", 4, true, true}, {status, "b2", 0, true, true}, {report, "b1", 9, true, true},
+			{status, "b2", 0, false, true}, {report, "b2", 1, false, true}, {status, "b2", 0, false, true}, {online, "b2", 4, false, true}},
+		"so does a status": {
+			{online, "b2", 4, true, true}, {status, "b1", 0, true, true}, {status, "b2", 0, false, true}, {online, "b2", 5, false, true}, {status, "b2", 0, false, true}},
+		"a report that was kept while it was away comes after the restart": {
+			{status, "b1", 0, false, true}, {report, "b1", 2, false, true}, {online, "b2", 4, false, true}, {status, "b2", 0, false, true},
+			{report, "b1", 3, false, true}, {report, "b2", 1, false, true}, {report, "b1", 3, false, false}, {status, "b1", 0, false, false}, {report, "b2", 2, false, true}},
+		"reports of two boots are sent again after the last was read": {
+			{report, "b2", 1, true, true}, {report, "b1", 9, false, true}, {report, "b2", 1, false, true}, {report, "b1", 9, false, false}, {report, "b2", 2, false, true}},
+		"we were away while it restarted": {
+			{online, "b1", 3, false, true}, {status, "b1", 0, false, true}, {report, "b1", 4, false, true},
+			{online, "b2", 4, true, true}, {status, "b2", 0, true, true}, {report, "b2", 1, true, true}, {status, "b2", 0, false, true}, {report, "b2", 2, false, true}},
+	} {
+		f := newFleet(t)
+		f.names = []string{"d1"}
+		r, err := New(f.options())
+		f.must(err)
+		for i, s := range all {
+			var m telemetry.Message
+			switch s.leaf {
+			case online:
+				m = &telemetry.Availability{Schema: 1, Boot: s.boot, Conn: s.n, Online: true}
+			case status:
+				m = &telemetry.Status{Schema: 1, Boot: s.boot}
+			case report:
+				m = &telemetry.Report{Schema: 1, Boot: s.boot, N: s.n, Patch: "p1", Rollout: "r1", State: "TRIAL"}
+			}
+			got := received(t, s.leaf, m)
+			got.Retained = s.kept
+			if _, ok := r.event(got); ok != s.want {
+				t.Errorf("%s: %d: %v", name, i, ok)
+			}
 		}
 	}
 }
