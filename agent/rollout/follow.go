@@ -67,12 +67,14 @@ func (t *turn) offer() bool {
 		switch {
 		case s.Status != Running, early:
 		case d.Online && d.Known && d.SHA256 == s.Plan.SHA256:
+			d.Before = d.Version
 			t.end(d, Succeeded, "had the configuration before")
 			d.DoneAt, d.Heard, d.Beats = s.Now, s.Now, 0
 			t.say(d, "has the configuration already")
 			continue
 		case d.Online && d.Known && (s.Plan.AtOnce == 0 || flying < s.Plan.AtOnce):
 			d.Outcome, d.Offered, d.OfferedAt, d.Has = InProgress, true, s.Now, true
+			d.Before = d.Version
 			t.touch()
 			t.order(Offer, d)
 			flying++

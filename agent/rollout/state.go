@@ -90,6 +90,7 @@ type Drone struct {
 	Faults    []string `json:"faults,omitempty"` // as well
 	Sent      bool     `json:"sent"`             // the revert was ordered
 	RevertAt  int64    `json:"revert_at"`        // last
+	Before    int64    `json:"before"`           // version of its configuration when its turn came
 	Version   int64    `json:"version"`          // of its configuration, last seen
 	SHA256    string   `json:"sha256,omitempty"`
 }

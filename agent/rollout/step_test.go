@@ -266,6 +266,28 @@ func TestAlreadyIsWatched(t *testing.T) {
 	begin().pass(50).is(Stopped, Failed, Pending)
 }
 
+// What a screen shows of a bake, and what a drone had before.
+func TestBakeLeft(t *testing.T) {
+	t.Parallel()
+	p := testPlan("a", "b", "c")
+	p.Canary.Count, p.Heartbeats = 2, 3
+	left := func(x *table, ns int64, beats int, drone string) {
+		t.Helper()
+		if n, b, d := x.s.BakeLeft(); n != ns || b != beats || d != drone {
+			t.Errorf("%d ns, %d beats of %q; want %d, %d, %q", n, b, d, ns, beats, drone)
+		}
+	}
+	x := start(t, p).status("a", Vitals{Version: 1}).status("b", Vitals{Version: 2, SHA256: newSHA})
+	left(x.says("a", "COMMITTED").status("a", Vitals{Version: 2, SHA256: newSHA}), 10, 3, "b")
+	left(x.pass(4).beat("b", "b"), 6, 2, "a")
+	left(x.pass(20).beat("b"), 0, 2, "a")
+	left(x.beat("a", "a"), 0, 0, "")
+	if a, b := x.s.Drones[0], x.s.Drones[1]; a.Before != 1 || a.Version != 2 || b.Before != 2 {
+		t.Errorf("%+v %+v", a, b)
+	}
+	left(x.do(Event{Kind: DoAbort}), 0, 0, "")
+}
+
 // That the broker kept a drone as connected is no sign of life, however often
 // the runner comes back and reads it.
 func TestKeptIsNoSignOfLife(t *testing.T) {
