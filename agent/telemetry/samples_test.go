@@ -49,7 +49,7 @@ func samples() map[string]Message {
 			Evidence: []Evidence{{"lock", "fleet-updater (pid 4711), overdue, ended by SIGTERM"}},
 		},
 		"rollout": &Rollout{Schema: Schema, TimeMS: ms, Fleet: "north", ID: "r-7", Patch: "p-2026-11-23", Epoch: 3, Controller: "ops-1",
-			State: "RUNNING", Phase: "BAKING", Reason: "approved by ops-1", Wave: 1, Waves: 3,
+			State: "RUNNING", Phase: "BAKING", Reason: "approved by ops-1", Wave: 1, Waves: 3, BakeMS: 412000,
 			Drones: []RolloutDrone{{"patrol-03", 1, "SUCCEEDED", "version 42"}, {"patrol-04", 1, "IN_PROGRESS", "WAITING(lock)"}}},
 		"controller": &Controller{Schema: Schema, TimeMS: ms, Fleet: "north", Epoch: 3, Controller: "ops-1", Online: true, Rollout: "r-7", Reason: "started"},
 		"reply":      &Reply{Schema: Schema, Boot: boot, TimeMS: ms, ID: "c-1", Outcome: "refused", Reason: "counter 9 was used before"},

@@ -22,6 +22,7 @@ type Rollout struct {
 	Reason     string         `msg:"x" json:"reason"`
 	Wave       uint32         `msg:"w" json:"wave"` // the present one; 0: the canary
 	Waves      uint32         `msg:"n" json:"waves"`
+	BakeMS     int64          `msg:"b" json:"bake_left_ms"` // of the present wave's bake, at TimeMS; it passes only while it is watched
 	Drones     []RolloutDrone `msg:"d" json:"drones"`
 }
 

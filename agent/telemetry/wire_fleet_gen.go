@@ -134,9 +134,9 @@ func (z *Controller) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *Rollout) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// map header, size 13
+	// map header, size 14
 	// string "v"
-	o = append(o, 0x8d, 0xa1, 0x76)
+	o = append(o, 0x8e, 0xa1, 0x76)
 	o = msgp.AppendUint8(o, z.Schema)
 	// string "t"
 	o = append(o, 0xa1, 0x74)
@@ -171,6 +171,9 @@ func (z *Rollout) MarshalMsg(b []byte) (o []byte, err error) {
 	// string "n"
 	o = append(o, 0xa1, 0x6e)
 	o = msgp.AppendUint32(o, z.Waves)
+	// string "b"
+	o = append(o, 0xa1, 0x62)
+	o = msgp.AppendInt64(o, z.BakeMS)
 	// string "d"
 	o = append(o, 0xa1, 0x64)
 	o = msgp.AppendArrayHeader(o, uint32(len(z.Drones)))
@@ -281,6 +284,12 @@ func (z *Rollout) UnmarshalMsg(bts []byte) (o []byte, err error) {
 				err = msgp.WrapError(err, "Waves")
 				return
 			}
+		case "b":
+			z.BakeMS, bts, err = msgp.ReadInt64Bytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "BakeMS")
+				return
+			}
 		case "d":
 			var zb0002 uint32
 			zb0002, bts, err = msgp.ReadArrayHeaderBytes(bts)
@@ -318,7 +327,7 @@ func (z *Rollout) UnmarshalMsg(bts []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *Rollout) Msgsize() (s int) {
-	s = 1 + 2 + msgp.Uint8Size + 2 + msgp.Int64Size + 2 + msgp.StringPrefixSize + len(z.Fleet) + 2 + msgp.StringPrefixSize + len(z.ID) + 2 + msgp.StringPrefixSize + len(z.Patch) + 2 + msgp.Uint64Size + 2 + msgp.StringPrefixSize + len(z.Controller) + 2 + msgp.StringPrefixSize + len(z.State) + 3 + msgp.StringPrefixSize + len(z.Phase) + 2 + msgp.StringPrefixSize + len(z.Reason) + 2 + msgp.Uint32Size + 2 + msgp.Uint32Size + 2 + msgp.ArrayHeaderSize
+	s = 1 + 2 + msgp.Uint8Size + 2 + msgp.Int64Size + 2 + msgp.StringPrefixSize + len(z.Fleet) + 2 + msgp.StringPrefixSize + len(z.ID) + 2 + msgp.StringPrefixSize + len(z.Patch) + 2 + msgp.Uint64Size + 2 + msgp.StringPrefixSize + len(z.Controller) + 2 + msgp.StringPrefixSize + len(z.State) + 3 + msgp.StringPrefixSize + len(z.Phase) + 2 + msgp.StringPrefixSize + len(z.Reason) + 2 + msgp.Uint32Size + 2 + msgp.Uint32Size + 2 + msgp.Int64Size + 2 + msgp.ArrayHeaderSize
 	for za0001 := range z.Drones {
 		s += z.Drones[za0001].Msgsize()
 	}

@@ -69,6 +69,8 @@ func (c *conn) tell() error {
 	m := telemetry.Rollout{Schema: telemetry.Schema, TimeMS: time.Now().UnixMilli(), Fleet: s.Plan.Fleet, ID: s.Plan.ID, Patch: s.Plan.Patch,
 		Epoch: r.saved.Epoch, Controller: r.saved.Controller, State: string(s.Status), Phase: string(s.Phase), Reason: clip(s.Reason),
 		Wave: uint32(s.Wave), Waves: uint32(s.Waves)}
+	left, _, _ := s.BakeLeft()
+	m.BakeMS = left / 1e6
 	for _, d := range s.Drones {
 		m.Drones = append(m.Drones, telemetry.RolloutDrone{Drone: d.Name, Wave: uint32(d.Wave), State: string(d.Outcome), Reason: d.Reason})
 	}

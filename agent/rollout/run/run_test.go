@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +42,9 @@ func TestFinishes(t *testing.T) {
 	}
 	if c := f.leader(); c.Online || c.Rollout != "" || c.Epoch != 1 || c.Controller != "op-a" {
 		t.Errorf("%+v", c)
+	}
+	if !slices.ContainsFunc(f.views, func(v telemetry.Rollout) bool { return v.Phase == "BAKING" && v.BakeMS > 0 && v.BakeMS <= 60 }) {
+		t.Error("never said what was left of a bake")
 	}
 	if v := f.views[len(f.views)-1]; v.State != "FINISHED" || len(v.Drones) != 4 || v.Drones[3].State != "SUCCEEDED" {
 		t.Errorf("%+v", v)
