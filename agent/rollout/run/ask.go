@@ -60,6 +60,17 @@ func Ask(path string, v Verb, by string) error {
 	return nil
 }
 
+// Waiting reports whether a request was left that no runner has carried out yet.
+func Waiting(path string) (bool, error) {
+	for _, name := range []string{path + ".ask", path + ".asked"} {
+		_, err := durable.Read(durable.Linux, name, 1<<10)
+		if err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
 // takeAsk takes what another process asked. It is renamed first, so that one
 // left meanwhile is not removed with it; drop removes it once its effect is
 // kept, so that a crash in between does it again.

@@ -247,3 +247,14 @@ func TestHiddenLeader(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 }
+
+// What only time changes, a screen hears of once a second.
+func TestProgressWithoutNews(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, waits)
+	b := f.begin(f.options())
+	s := b.until(t, "waiting", func(s rollout.State) bool { return s.Drones[0].Patch == "WAITING" })
+	b.until(t, "time passes", func(now rollout.State) bool { return now.Rev == s.Rev && now.Now > s.Now })
+	b.stop(errors.New("enough"))
+	_, _ = b.wait(t)
+}

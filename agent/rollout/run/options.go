@@ -29,7 +29,8 @@ type Options struct {
 	Tick       time.Duration   // 0: 250 ms
 	Retry      time.Duration   // before connecting again, once to twice that; 0: 1 s
 	// Progress, if not nil, is called from Run's goroutine whenever something
-	// changed or is to be said. It must be quick.
+	// changed or is to be said, and once a second while the broker is reached.
+	// It must be quick.
 	Progress func(Progress)
 	Log      *slog.Logger // nil: none
 }

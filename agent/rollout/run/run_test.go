@@ -158,11 +158,17 @@ func TestAsk(t *testing.T) {
 	b.stop(errors.New("enough"))
 	_, _ = b.wait(t)
 	f.must(Ask(f.state, Approve, "me"))
+	if on, err := Waiting(f.state); !on || err != nil {
+		t.Error("nothing waits", err)
+	}
 	b = f.begin(o)
 	s, err := b.wait(t)
 	f.must(err)
 	if got := f.outcomes(s); got != "FINISHED: SUCCEEDED SUCCEEDED" {
 		t.Error(got)
+	}
+	if on, err := Waiting(f.state); on || err != nil {
+		t.Error("something waits", err)
 	}
 	for _, left := range []string{".ask", ".asked"} {
 		if _, err := os.Stat(f.state + left); err == nil {

@@ -30,6 +30,7 @@ type Runner struct {
 	drones   map[string]*source
 	sent     uint64
 	lines    []Line
+	shown    time.Time // when Progress was last called
 }
 
 // New checks the options. It neither connects nor writes.

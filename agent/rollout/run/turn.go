@@ -70,9 +70,9 @@ func (c *conn) carryOut(orders []rollout.Order) error {
 			return err
 		}
 	}
-	if changed || len(r.lines) > 0 {
+	if now := time.Now(); changed || len(r.lines) > 0 || now.Sub(r.shown) >= time.Second {
 		say := r.lines
-		r.lines = nil
+		r.lines, r.shown = nil, now
 		r.o.Progress(Progress{Saved: r.saved, Say: say})
 	}
 	return c.tell()
