@@ -6,15 +6,18 @@ func (t *turn) report(d *Drone, r Report) {
 		return
 	}
 	if d.Patch == "COMMITTED" && r.State != "REVERTED" && r.State != "COMMITTED" {
+		if t.s.Status == RollingBack && d.Said != r.Reason { // it may wait for its window to go back
+			t.said(d, r)
+		}
 		return // only a revert ends what is committed
 	}
 	if busy(d.Patch) && (r.State == "STAGED" || r.State == "WAITING") {
 		return // said before, and heard late
 	}
+	t.said(d, r)
 	if d.Patch != r.State {
 		d.Patch = r.State
 		t.touch()
-		t.say(d, "%s%s", r.State, because(r.Reason))
 	}
 	switch r.State {
 	case "APPLYING", "TRIAL":
@@ -28,6 +31,15 @@ func (t *turn) report(d *Drone, r Report) {
 		t.gone(d, Rejected, r)
 	case "IDLE": // of an offer that stands, it means nothing yet
 		t.idle(d, r)
+	}
+}
+
+// said tells people what a drone reports: once, and again for another reason.
+func (t *turn) said(d *Drone, r Report) {
+	if d.Patch != r.State || d.Said != r.Reason {
+		d.Said = r.Reason
+		t.touch()
+		t.say(d, "%s%s", r.State, because(r.Reason))
 	}
 }
 

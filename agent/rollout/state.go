@@ -81,6 +81,7 @@ type Drone struct {
 	OfferedAt int64    `json:"offered_at"`
 	DoneAt    int64    `json:"done_at"`         // its commit
 	Patch     string   `json:"patch,omitempty"` // the state last reported since the offer
+	Said      string   `json:"said,omitempty"`  // why it waits, was refused or reverted: the reason last reported
 	Has       bool     `json:"has"`             // it has the patch, or may come to have it
 	Online    bool     `json:"online"`
 	Known     bool     `json:"known"`            // its status was seen: nothing is offered blindly

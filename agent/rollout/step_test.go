@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -264,6 +265,36 @@ func TestAlreadyIsWatched(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 	begin().pass(50).is(Stopped, Failed, Pending)
+}
+
+// A drone that waits says for what, once for each reason; also on its way back.
+func TestSaid(t *testing.T) {
+	t.Parallel()
+	x := start(t, testPlan("a", "b")).online("a", "b")
+	says := func(state, reason string, want ...string) {
+		t.Helper()
+		x.do(Event{Kind: Reported, Drone: "a", Report: Report{State: state, Reason: reason}})
+		var got []string
+		for _, o := range x.out {
+			if o.Kind == Say && o.Drone == "a" {
+				got = append(got, o.Text)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s %s: says %q, want %q", state, reason, got, want)
+		}
+	}
+	says("WAITING", "window", "WAITING: window")
+	says("WAITING", "window")
+	says("WAITING", "lock", "WAITING: lock")
+	if d, _ := x.s.Drone("a"); d.Said != "lock" {
+		t.Error(d.Said)
+	}
+	says("COMMITTED", "", "COMMITTED")
+	says("TRIAL", "late")
+	x.do(Event{Kind: DoAbort})
+	says("TRIAL", "revert-waits", "TRIAL: revert-waits")
+	says("TRIAL", "revert-waits")
 }
 
 // What a screen shows of a bake, and what a drone had before.
