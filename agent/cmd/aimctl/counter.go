@@ -33,16 +33,24 @@ func (a *app) nextCounter() uint64 {
 	}
 }
 
+// stateHome is the folder for what programs keep of a user.
+func stateHome() (string, error) {
+	if dir := os.Getenv("XDG_STATE_HOME"); dir != "" {
+		return dir, nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(home, ".local", "state"), nil
+}
+
 // keptCounter raises the number kept in the user's state folder to at least
 // atLeast, above what it was, and returns it; on an error atLeast.
 func keptCounter(atLeast uint64) (uint64, error) {
-	dir := os.Getenv("XDG_STATE_HOME")
-	if dir == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return atLeast, err
-		}
-		dir = filepath.Join(home, ".local", "state")
+	dir, err := stateHome()
+	if err != nil {
+		return atLeast, err
 	}
 	dir = filepath.Join(dir, "aimctl")
 	if err := os.MkdirAll(dir, 0o700); err != nil {

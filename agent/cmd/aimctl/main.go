@@ -12,9 +12,11 @@
 //	aimctl command pause|resume|report   tell drones to hold, go on or report
 //	aimctl patch keygen|new|sign         make the fleet's next live file
 //	aimctl patch show|verify DIR         what a patch is; what a drone makes of it
+//	aimctl rollout plan|start|status|…   bring a patch to a fleet
 //
 // Exit codes: 0 done, 1 failed, 2 usage, 3 refused by policy. "lock run" ends
-// with its command's code, or with 75 when it did not get the lock.
+// with its command's code, or with 75 when it did not get the lock; "rollout
+// start" with 4 when it was stopped, with 75 when it is to be gone on with.
 package main
 
 import (
@@ -32,6 +34,7 @@ const (
 	exitFailed  = 1
 	exitUsage   = 2
 	exitRefused = 3
+	exitStopped = 4  // a rollout was stopped, and its patch taken back
 	exitTemp    = 75 // EX_TEMPFAIL of sysexits.h: try again later
 )
 
@@ -55,9 +58,9 @@ func usagef(format string, args ...any) error {
 	return &exit{exitUsage, fmt.Errorf(format, args...)}
 }
 
-func main() { os.Exit(run()) }
+func main() { os.Exit(execute()) }
 
-func run() int {
+func execute() int {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	a := &app{out: os.Stdout, err: os.Stderr, in: os.Stdin}

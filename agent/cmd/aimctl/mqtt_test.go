@@ -24,6 +24,7 @@ type hub struct {
 	*mochi.Server
 	trusted string   // public key
 	highest sync.Map // drone → counter of its newest command
+	patrols sync.Map // drone → *patrol
 }
 
 // rules let everybody in, and everybody speak and listen within one fleet.
@@ -52,6 +53,7 @@ func cmdBroker(ts *testscript.TestScript, neg bool, args []string) {
 	var err error
 	h.trusted, err = writeKey(ts.MkAbs("operator.key"))
 	ts.Check(err)
+	ts.Setenv("TRUSTED", h.trusted)
 	_, err = writeKey(ts.MkAbs("stranger.key"))
 	ts.Check(err)
 	ts.Value(procsKey{}).(*procs).hub = h

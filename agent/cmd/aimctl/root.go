@@ -51,7 +51,7 @@ For the fleet, start with:    aimctl watch`,
 	pf.StringVar(&a.identity, "identity", identity, "the drone's identity `FILE` (or set AIM_IDENTITY)")
 	pf.StringVar(&a.broker, "broker", "", "MQTT broker `URL`, mqtts://HOST:8883 (default: the identity's)")
 	pf.BoolVar(&a.json, "json", false, "print JSON, one document a line")
-	root.AddCommand(a.statusCmd(), a.ledCmd(), a.configCmd(), a.lockCmd(), a.watchCmd(), a.commandCmd(), a.patchCmd(), a.versionCmd())
+	root.AddCommand(a.statusCmd(), a.ledCmd(), a.configCmd(), a.lockCmd(), a.watchCmd(), a.commandCmd(), a.patchCmd(), a.rolloutCmd(), a.versionCmd())
 	return root
 }
 
