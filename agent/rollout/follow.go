@@ -166,7 +166,7 @@ func (t *turn) fail(d *Drone, reason string) {
 	}
 	s.Status, s.BackAt, s.Reason, s.Ask = RollingBack, s.Now, reason, ""
 	t.touch()
-	t.say(d, "stop: %s", reason)
+	t.say(nil, "stop: %s", reason)
 	for i := range s.Drones {
 		if d := &s.Drones[i]; d.Outcome == InProgress {
 			t.order(Withdraw, d)

@@ -87,6 +87,9 @@ func TestBakeLeft(t *testing.T) {
 		t.Errorf("%+v %+v", a, b)
 	}
 	left(x.do(Event{Kind: DoAbort}), 0, 0, "")
+	if x.says("a", "REVERTED").is(Stopped, Reverted); x.s.Drones[0].Version != 1 {
+		t.Errorf("%+v", x.s.Drones[0])
+	}
 }
 
 // That the broker kept a drone as connected is no sign of life, however often

@@ -103,6 +103,9 @@ func (t *turn) gone(d *Drone, o Outcome, r Report) {
 	}
 	t.touch()
 	d.Has = false
+	if o == Reverted && d.Before != 0 {
+		d.Version = d.Before // its status, which says so, may come when all is over
+	}
 	switch {
 	case d.Outcome == Failed, d.Outcome == TimedOut: // what it is remembered for
 		d.Reason += "; the old configuration is back"
