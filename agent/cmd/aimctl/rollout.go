@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/aim-control/aimlock/agent/cmd/aimctl/words"
 	"github.com/aim-control/aimlock/agent/rollout"
 	"github.com/aim-control/aimlock/agent/telemetry"
 )
@@ -149,10 +150,16 @@ func (f *planFlags) changed(fl *pflag.FlagSet, s *signedPatch, was rollout.Plan)
 
 // planText says a plan's rules on one line.
 func planText(p rollout.Plan) string {
-	text := fmt.Sprintf("each wave is watched for %v and %d heartbeats of each drone; a drone has %v to commit; silence of %v is a failure",
-		time.Duration(p.BakeNS), p.Heartbeats, time.Duration(p.TimeoutNS), time.Duration(p.SilenceNS))
+	span := func(ns int64) string {
+		if d := time.Duration(ns); d%time.Second != 0 {
+			return d.String()
+		}
+		return words.Span(time.Duration(ns))
+	}
+	text := fmt.Sprintf("each wave is watched for %s and %d heartbeats of each drone; a drone has %s to commit; silence of %s is a failure",
+		span(p.BakeNS), p.Heartbeats, span(p.TimeoutNS), span(p.SilenceNS))
 	if p.AtOnce > 0 {
-		text += fmt.Sprintf("; %d drones at a time", p.AtOnce)
+		text += fmt.Sprintf("; at most %d at a time", p.AtOnce)
 	}
 	switch p.Approve {
 	case rollout.ApproveCanary:

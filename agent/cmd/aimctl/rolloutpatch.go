@@ -10,6 +10,7 @@ import (
 	"aead.dev/minisign"
 	"github.com/spf13/cobra"
 
+	"github.com/aim-control/aimlock/agent/cmd/aimctl/words"
 	"github.com/aim-control/aimlock/agent/config"
 	"github.com/aim-control/aimlock/firmware/patch"
 )
@@ -153,12 +154,14 @@ func signer(sig []byte) string {
 func (s *signedPatch) text(now time.Time) []string {
 	m := s.manifest
 	by := "signed by " + strings.Join(s.signers, ", ")
-	if !s.trusted {
+	if s.trusted {
+		by += " (verified)"
+	} else {
 		by += ", which nobody has verified here (give --trust KEY or --identity FILE)"
 	}
 	lines := []string{fmt.Sprintf("%s, configuration %d, for %s of fleet %s; %s", m.ID, m.ConfigVersion, targetsText(m.Targets), m.Fleet, by)}
 	if !m.Expires.IsZero() {
-		lines = append(lines, fmt.Sprintf("expires at %s, in %v", m.Expires.Format(time.RFC3339), m.Expires.Sub(now).Round(time.Second)))
+		lines = append(lines, fmt.Sprintf("expires at %s, in %s", m.Expires.Format(time.RFC3339), words.Span(m.Expires.Sub(now))))
 	}
 	if o := m.DespiteLock; o != nil {
 		may := "who is passed by, not ended"
