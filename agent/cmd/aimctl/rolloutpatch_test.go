@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"strconv"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/aim-control/aimlock/agent/cmd/aimctl/progress"
 	"github.com/aim-control/aimlock/agent/config"
 	"github.com/aim-control/aimlock/firmware/patch"
 )
@@ -60,4 +62,33 @@ func cmdMakePatch(ts *testscript.TestScript, neg bool, args []string) {
 		p.Revert = nil
 	}
 	ts.Check(p.WriteFolder(ts.MkAbs(args[0])))
+}
+
+// cmdJSONLines checks that whatever a program printed is events, one a line,
+// without a key that is not documented, and of each of the kinds:
+// jsonlines NAME KIND...
+func cmdJSONLines(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: jsonlines NAME KIND...")
+	}
+	text, _ := find(ts, args[0]).text()
+	seen := map[string]bool{}
+	for _, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
+		dec := json.NewDecoder(strings.NewReader(line))
+		dec.DisallowUnknownFields()
+		var e progress.Event
+		if err := dec.Decode(&e); err != nil || dec.More() || e.AtMS == 0 || e.Rollout == "" {
+			ts.Fatalf("no event: %v: %s", err, line)
+		}
+		seen[e.Kind] = true
+	}
+	for _, kind := range args[1:] {
+		if !seen[kind] {
+			ts.Fatalf("no event of kind %q in:\n%s", kind, text)
+		}
+		delete(seen, kind)
+	}
+	if len(seen) > 0 {
+		ts.Fatalf("other kinds: %v", seen)
+	}
 }

@@ -48,8 +48,8 @@ document a line: at_ms, rollout, kind, and by kind
   link        up, and text when it is down
 
 One controller leads a fleet at a time. Another one is refused and told who
-leads; --take-over ends that one's rollout, whose drones keep what they have:
-to go on with it instead, bring its state file.
+leads. --take-over ends that one's process; the drones of its rollout keep what
+they have. To go on with that rollout instead, bring its state file along.
 
 Exit code 0 finished; 4 stopped, and the patch taken back; 75 interrupted, to be
 gone on with; 3 refused: the patch, or another controller leads; 1 failed.`,

@@ -71,7 +71,7 @@ func TestScripts(t *testing.T) {
 			"start": cmdStart, "await": cmdAwait, "signal": cmdSignal, "ended": cmdEnded, "until": cmdUntil, "tally": cmdTally,
 			"broker": cmdBroker, "drone": cmdDrone, "publish": cmdPublish, "subscribed": cmdSubscribed, "cut": cmdCut,
 			"trust": cmdTrust, "aged": cmdAged,
-			"patrol": cmdPatrol, "free": cmdFree, "flies": cmdFlies, "makepatch": cmdMakePatch,
+			"patrol": cmdPatrol, "free": cmdFree, "flies": cmdFlies, "makepatch": cmdMakePatch, "jsonlines": cmdJSONLines,
 		},
 	})
 }
