@@ -34,7 +34,7 @@ func (t *turn) late() bool {
 				t.say(d, "OFFLINE: %s", d.Reason)
 				continue
 			}
-			t.end(d, TimedOut, "not committed in time, last "+last(d.Patch))
+			t.end(d, TimedOut, "not committed in time, last "+last(d))
 			t.fail(d, d.Reason)
 			return true
 		case s.watched(d) && s.Now-d.Heard >= s.Plan.SilenceNS:
@@ -46,11 +46,11 @@ func (t *turn) late() bool {
 	return false
 }
 
-func last(patch string) string {
-	if patch == "" {
+func last(d *Drone) string {
+	if d.Patch == "" {
 		return "nothing"
 	}
-	return patch
+	return d.Patch + because(d.Said)
 }
 
 // offer offers the patch to the wave, as many at once as the plan allows.

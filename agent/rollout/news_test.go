@@ -67,6 +67,20 @@ func TestSaid(t *testing.T) {
 	says("TRIAL", "revert-waits")
 }
 
+// A drone that says in two ways that it is rid of the patch is rid of it once.
+func TestRidOnce(t *testing.T) {
+	t.Parallel()
+	x := start(t, testPlan("a", "b")).online("a", "b").says("a", "WAITING").pass(100).is(RollingBack, TimedOut)
+	x.do(Event{Kind: NotCurrent, Drone: "a"}).is(Stopped)
+	y := start(t, testPlan("a", "b"))
+	y.s.Plan.Canary.Count = 2
+	y = start(t, y.s.Plan).online("a", "b").says("b", "TRIAL").says("a", "WAITING").pass(100)
+	y.do(Event{Kind: NotCurrent, Drone: "a"}).says("a", "IDLE").says("a", "IDLE")
+	if d, _ := y.s.Drone("a"); d.Reason != "not committed in time, last WAITING: so; the old configuration is back" {
+		t.Error(d.Reason)
+	}
+}
+
 // What a screen shows of a bake, and what a drone had before.
 func TestBakeLeft(t *testing.T) {
 	t.Parallel()

@@ -98,8 +98,8 @@ func (t *turn) committed(d *Drone) {
 
 // gone: the drone has the patch no more, or never took it.
 func (t *turn) gone(d *Drone, o Outcome, r Report) {
-	if !d.Has && d.Outcome == o {
-		return
+	if !d.Has && (d.Outcome == o || d.Outcome == Failed || d.Outcome == TimedOut) {
+		return // known
 	}
 	t.touch()
 	d.Has = false

@@ -45,7 +45,7 @@ func TestFailures(t *testing.T) {
 			x.says("b", "WAITING")
 			return x.says("c", "COMMITTED").beat("c").pass(49).beat("c", "a").pass(51)
 		},
-			[]string{"withdraw b", "revert a", "revert b", "revert c"}, TimedOut, "not committed in time, last WAITING"},
+			[]string{"withdraw b", "revert a", "revert b", "revert c"}, TimedOut, "not committed in time, last WAITING: so"},
 		{"a new pause", func(x *table) *table { return committed(x).status("b", Vitals{Causes: []string{"lock", "config"}}) },
 			[]string{"withdraw c", "revert a", "revert b", "revert c"}, Failed, "pauses because of config"},
 		{"a pause that came back", func(x *table) *table {

@@ -156,6 +156,7 @@ func busy(patchState string) bool { return patchState == "APPLYING" || patchStat
 // another configuration again, should its report be late or lost.
 func (t *turn) restored(d *Drone, v Vitals) {
 	if d.Has && d.Sent && v.Live && d.Patch == "COMMITTED" && v.SHA256 != t.s.Plan.SHA256 && !busy(v.PatchState) {
+		t.say(d, "REVERTED: its status says so")
 		t.gone(d, Reverted, Report{Reason: "its status says so"})
 	}
 }

@@ -175,10 +175,14 @@ func (r *Runner) reply(m telemetry.Received, ev *stamped) (bool, error) {
 	if err := telemetry.Decode(m.Payload, &p); err != nil || p.Outcome == "done" {
 		return false, err
 	}
-	r.say(ev.Drone, "revert %s: %s", p.Outcome, clip(p.Reason))
 	ev.Kind = rollout.NotCurrent
 	name, _, _ := strings.Cut(strings.TrimPrefix(p.Reason, "patch: refused: "), ":")
-	return p.Outcome == "refused" && name == patch.RefusedPatch, nil
+	if p.Outcome == "refused" && name == patch.RefusedPatch {
+		r.say(ev.Drone, "has nothing to take back")
+		return true, nil
+	}
+	r.say(ev.Drone, "revert %s: %s", p.Outcome, clip(p.Reason))
+	return false, nil
 }
 
 // maxReason bounds a drone's reason in the state, bytes.

@@ -77,7 +77,7 @@ func TestFails(t *testing.T) {
 		{[]temper{rejects, good}, nil, "STOPPED: REJECTED PENDING", "d1: rejected the patch: content"},
 		{[]temper{good, reverts, good}, nil, "STOPPED: REVERTED REVERTED REVERTED", "d2: reverted the patch: check 10-radio fails"},
 		{[]temper{pauses, good}, nil, "STOPPED: FAILED PENDING", "d1: pauses because of config"},
-		{[]temper{good, good, waits}, func(o *Options) { o.Plan.TimeoutNS, o.Plan.AtOnce = 1500e6, 1 }, "STOPPED: REVERTED REVERTED TIMED_OUT", "d3: not committed in time, last WAITING"},
+		{[]temper{good, good, waits}, func(o *Options) { o.Plan.TimeoutNS, o.Plan.AtOnce = 1500e6, 1 }, "STOPPED: REVERTED REVERTED TIMED_OUT", "d3: not committed in time, last WAITING: window"},
 		{[]temper{silent, good}, func(o *Options) { o.Plan.SilenceNS, o.Plan.TimeoutNS = 150e6, 300e6 }, "STOPPED: FAILED PENDING", "d1: silent in its bake; 1 may still have the patch"},
 	} {
 		t.Run(c.want, func(t *testing.T) {
