@@ -14,7 +14,7 @@ import (
 	"github.com/aim-control/aimlock/agent/rollout/run"
 )
 
-const liveKeys = "ctrl+c ends this process, not the rollout   p pause   r resume   y approve   A abort"
+const liveKeys = "ctrl+c ends only this process   p pause   r resume   y approve   A abort"
 
 // drawable tells whether a live view can be drawn and its keys be read.
 func (a *app) drawable() bool {

@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/aim-control/aimlock/agent/cmd/aimctl/progress"
+	"github.com/aim-control/aimlock/agent/cmd/aimctl/words"
 	"github.com/aim-control/aimlock/agent/rollout/run"
 )
 
@@ -21,6 +23,7 @@ type mailbox struct {
 	mu    sync.Mutex
 	p     run.Progress
 	full  bool
+	lost  int           // lines that went unread
 	ready chan struct{} // capacity 1
 }
 
@@ -28,9 +31,8 @@ type mailbox struct {
 func (m *mailbox) put(p run.Progress) {
 	m.mu.Lock()
 	say := append(m.p.Say, p.Say...)
-	if more := len(say) - maxUnread; more > 0 {
-		say = append([]run.Line{{Text: fmt.Sprintf("… %d lines were not read in time", more+1)}}, say[more+1:]...)
-	}
+	more := max(len(say)-maxUnread, 0)
+	say, m.lost = say[more:], m.lost+more
 	m.p, m.full = p, true
 	m.p.Say = say
 	m.mu.Unlock()
@@ -45,7 +47,10 @@ func (m *mailbox) get() (p run.Progress, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	p, ok = m.p, m.full
-	m.p, m.full = run.Progress{}, false
+	if m.lost > 0 {
+		p.Say = append([]run.Line{{Text: fmt.Sprintf("… %d lines were not read in time", m.lost)}}, p.Say...)
+	}
+	m.p, m.full, m.lost = run.Progress{}, false, 0
 	return p, ok
 }
 
@@ -154,7 +159,13 @@ func (d *display) begin(saved run.Saved) {
 		d.event(progress.Event{Kind: "begin", Text: what, State: &st, Drones: progress.DronesOf(s)})
 		return
 	}
-	d.print("%s.\nPlan: %s.\nState: %s\n", what, planText(p), d.o.State)
+	for _, par := range []string{what + ".", "Plan: " + planText(p) + ".", "State: " + d.o.State} {
+		lines := []string{par}
+		if width, ok := d.a.terminal(); ok {
+			lines = words.Wrap(par, width)
+		}
+		d.print("%s\n", strings.Join(lines, "\n  "))
+	}
 }
 
 func wavesText(n int) string {

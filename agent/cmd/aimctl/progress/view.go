@@ -23,8 +23,8 @@ type Look struct {
 
 // Heights of the board's parts, lines.
 const (
-	maxWaves = 8 // waves shown at a time
-	maxBusy  = 6 // drones shown one by one
+	maxWaves = 6 // waves shown at a time
+	maxBusy  = 5 // drones shown one by one
 	barWidth = 20
 )
 
@@ -42,7 +42,7 @@ func (b *Board) View(now time.Time, o Look) string {
 	lines = append(lines, b.busy(s, o)...)
 	foot := b.foot(o)
 	room := o.Height - 1 - len(lines) - len(foot)
-	for _, l := range b.lines[max(0, len(b.lines)-max(min(room, 8), 0)):] {
+	for _, l := range b.lines[max(0, len(b.lines)-max(min(room, 12), 0)):] {
 		lines = append(lines, o.Style.Dim.Render(" "+LastLine(l.at, o.Zone, l.drone, l.text)))
 	}
 	lines = lines[:min(len(lines), max(o.Height-1-len(foot), 0))]
@@ -52,7 +52,7 @@ func (b *Board) View(now time.Time, o Look) string {
 func (b *Board) clip(o Look, lines []string) string {
 	lines = lines[:min(len(lines), o.Height-1)]
 	for i, l := range lines {
-		lines[i] = ansi.Truncate(l, o.Width, "…")
+		lines[i] = ansi.Truncate(strings.TrimRight(l, " "), o.Width, "…")
 	}
 	return strings.Join(lines, "\n") + "\n"
 }
@@ -67,7 +67,7 @@ func (b *Board) head(s rollout.State, o Look) []string {
 	case rollout.RollingBack, rollout.Stopped:
 		status = st.Red
 	}
-	top := fmt.Sprintf(" %s rollout %s  fleet %s  → configuration %d  %s", st.Bold.Render("AIMLOCK"), p.ID, p.Fleet, p.Version, status.Render(string(s.Status)))
+	top := fmt.Sprintf(" %s rollout %s %s  fleet %s → configuration %d", st.Bold.Render("AIMLOCK"), p.ID, status.Render(string(s.Status)), p.Fleet, p.Version)
 	lines := []string{top}
 	if b.link != nil {
 		lines = append(lines, st.Red.Render(" NO LINK TO THE BROKER, trying again: ")+words.Clean(b.link.Error(), 200))
@@ -112,9 +112,8 @@ func nowDoes(s rollout.State) string {
 	case s.Phase == rollout.Offering:
 		return "offering"
 	}
-	ns, beats, drone := s.BakeLeft()
-	if text := BakeText(time.Duration(ns), beats, drone); text != "" {
-		return "baking: " + text
+	if ns, beats, _ := s.BakeLeft(); ns > 0 || beats > 0 {
+		return "baking"
 	}
 	return "baked"
 }
@@ -160,6 +159,10 @@ func (b *Board) busy(s rollout.State, o Look) []string {
 		}
 	}
 	lines := []string{fmt.Sprintf(" %d drones: %s", len(s.Drones), Counts(counts))}
+	ns, beats, drone := s.BakeLeft()
+	if text := BakeText(time.Duration(ns), beats, drone); text != "" {
+		lines = append(lines, " Bake: "+text)
+	}
 	for i, d := range list {
 		if i == maxBusy {
 			lines = append(lines, o.Style.Dim.Render(fmt.Sprintf(" … and %d more", len(list)-i)))
