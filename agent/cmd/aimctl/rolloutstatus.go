@@ -59,6 +59,9 @@ said last.`,
 			}
 			if err == nil && len(all) == 0 {
 				all, err = a.fromBroker(cmd, r, id)
+				if err != nil && !atBroker {
+					err = fmt.Errorf("none is led from this machine, and at the broker: %w", err)
+				}
 			}
 			if err != nil {
 				return err
@@ -110,7 +113,7 @@ func fromFiles(f askFlags, id string) ([]statusJSON, error) {
 func (a *app) fromBroker(cmd *cobra.Command, r reach, id string) ([]statusJSON, error) {
 	b, err := a.reachBroker(cmd, r)
 	if err != nil {
-		return nil, fmt.Errorf("no rollout is led from this machine; to ask the broker: %w", err)
+		return nil, err
 	}
 	ctx, stop := interruptible(cmd.Context())
 	defer stop()
@@ -119,9 +122,9 @@ func (a *app) fromBroker(cmd *cobra.Command, r reach, id string) ([]statusJSON, 
 	case err != nil:
 		return nil, err
 	case len(all) == 0 && id != "":
-		return nil, fmt.Errorf("broker %s knows no rollout %s of fleet %s, and none is led from this machine", b.name, id, b.fleet)
+		return nil, fmt.Errorf("broker %s knows no rollout %s of fleet %s", b.name, id, b.fleet)
 	case len(all) == 0:
-		return nil, fmt.Errorf("broker %s knows no rollout of fleet %s, and none is led from this machine", b.name, b.fleet)
+		return nil, fmt.Errorf("broker %s knows no rollout of fleet %s", b.name, b.fleet)
 	}
 	return all, nil
 }
@@ -169,9 +172,6 @@ func (a *app) sayRollouts(all []statusJSON, id string) error {
 				return err
 			}
 		}
-	}
-	if len(all) == 0 {
-		return errors.New("no rollout is led from this machine; to ask the broker, give --at-broker")
 	}
 	return nil
 }

@@ -68,7 +68,9 @@ func Report(s State, drones []Drone, at Place) words.Report {
 		leads = fmt.Sprintf("%s, epoch %d", words.Clean(s.Controller, 64), s.Epoch)
 	}
 	r.Add("Leads", leads)
-	r.Add("Process", at.Process)
+	if at.Process != "" {
+		r.Add("Process", at.Process)
+	}
 	r.Add("Drones", fmt.Sprintf("%d: %s", len(drones), Counts(s.Counts)))
 	if text := BakeText(time.Duration(s.BakeLeftMS)*time.Millisecond, s.BeatsLeft, ""); text != "" {
 		r.Add("Bake", text)
