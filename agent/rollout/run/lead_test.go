@@ -20,6 +20,7 @@ func TestSecondController(t *testing.T) {
 	f := newFleet(t, waits, good)
 	first := f.begin(f.options())
 	first.until(t, "offered", outcome("d1", rollout.InProgress))
+	f.hears(0, func(c telemetry.Controller) bool { return c.Controller == "op-a" && c.Online }) // sent is not yet kept
 	o := f.options()
 	o.Controller, o.State, o.Plan.ID = "op-b", filepath.Join(t.TempDir(), "b.json"), "r2"
 	_, err := f.run(o)
