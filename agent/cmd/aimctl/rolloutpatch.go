@@ -72,9 +72,9 @@ func refused(format string, args ...any) error {
 	return &exit{exitRefused, fmt.Errorf(format, args...)}
 }
 
-// readPatch reads a patch's folder and refuses what no drone would take, or
+// readSigned reads a patch's folder and refuses what no drone would take, or
 // what could not be taken back.
-func readPatch(dir string, t trust, now time.Time) (*signedPatch, error) {
+func readSigned(dir string, t trust, now time.Time) (*signedPatch, error) {
 	pkg, err := patch.ReadFolder(dir)
 	if err != nil {
 		return nil, plain(err)

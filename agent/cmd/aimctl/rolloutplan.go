@@ -59,7 +59,7 @@ func (a *app) patchAndBroker(cmd *cobra.Command, dir string, r reach, keys []str
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := readPatch(dir, t, now)
+	s, err := readSigned(dir, t, now)
 	if err != nil {
 		return nil, nil, err
 	}
