@@ -38,14 +38,14 @@ func storyCommand() *cobra.Command {
 	var f flags
 	c := &cobra.Command{
 		Use:   "story",
-		Short: "Tell the incident: a lock that stays behind, and a fleet that does not fall for it",
+		Short: "Tell the incident and its cure: a lock that stays behind, and a patch that goes past it",
 		Args:  wrongArgs(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
 			steps, err := scenario.Parse("story.aim", storyText)
 			if err != nil {
 				return err
 			}
-			return fly(c, f, "act one: the lock that nobody let go", steps, false)
+			return fly(c, f, "the lock that nobody let go, and the cure", steps, false)
 		},
 	}
 	f.add(c)

@@ -126,6 +126,7 @@ func (x *flight) play(ctx context.Context) error {
 		return err
 	}
 	x.player = play.New(x.fleet, x.tale.Mark)
+	defer x.player.Close()
 	x.tale.Begin(x.player.Start())
 	if x.follow {
 		return x.read(ctx, true)

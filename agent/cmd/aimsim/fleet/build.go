@@ -59,6 +59,7 @@ func identity(name, fleet, broker, publicKey string, f Folder) []byte {
 	fmt.Fprintf(&b, "paths  = { config = %q, state = %q, run = %q }\n", f.Live(), f.State(), f.Run())
 	fmt.Fprintf(&b, "lock   = { reclaim = \"dead\" }\n")
 	fmt.Fprintf(&b, "safety = { motor_hot_max = 110.0, require = [\"lock\", \"config\", \"motor\"], max_hold_max = \"150s\" }\n")
+	fmt.Fprintf(&b, "hooks  = { reload = [%q], checks = %q }\n", f.Reload(), f.Checks())
 	return b.Bytes()
 }
 
@@ -105,6 +106,9 @@ func (f Folder) build(ident, live []byte) error {
 	}
 	if err := os.WriteFile(f.Live(), live, 0o644); err != nil {
 		return fmt.Errorf("fleet: %w", err)
+	}
+	if err := f.buildHooks(); err != nil {
+		return err
 	}
 	return f.boot()
 }

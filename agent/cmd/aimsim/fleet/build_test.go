@@ -82,7 +82,7 @@ func TestBuildBootEdit(t *testing.T) {
 	if _, err := config.ParseLive("live", data); err == nil {
 		t.Error("garbled, and still valid")
 	}
-	if list, _ := os.ReadDir(f.Dir); len(list) != 4 {
+	if list, _ := os.ReadDir(f.Dir); len(list) != 6 {
 		t.Errorf("an edit left something behind: %v", list)
 	}
 }

@@ -9,7 +9,11 @@
 // other process. The kernel kills them when the parent dies.
 //
 //	<dir>/broker.url  operator.key  operator.pub
+//	<dir>/patches/<id>/             a patch's folder
+//	<dir>/rollouts/<id>.json        a rollout's state
 //	<dir>/drones/<name>/drone.toml  aim_lock_config.conf  agent.log  world.sock
+//	<dir>/drones/<name>/checks.d/   what must pass before a patch is kept
+//	<dir>/drones/<name>/reload      run after a new live file; writes mission
 //	<dir>/drones/<name>/state/      survives a reboot
 //	<dir>/drones/<name>/run/        wiped by a reboot; boot_id is this boot's
 package fleet
@@ -25,6 +29,7 @@ const (
 	maxLogLine    = 16 << 10 // of an agent; longer lines are cut
 	maxStatus     = 64 << 10 // bytes read from a status socket
 	maxEvents     = 512      // remembered of each drone
+	maxReports    = 64       // remembered of each drone
 	maxLogFile    = 64 << 20 // of one agent.log
 )
 
@@ -39,6 +44,15 @@ func (l Layout) Key() string { return filepath.Join(l.Dir, "operator.key") }
 
 // PublicKey belongs to Key.
 func (l Layout) PublicKey() string { return filepath.Join(l.Dir, "operator.pub") }
+
+// Patch is the folder of a patch.
+func (l Layout) Patch(id string) string { return filepath.Join(l.Dir, "patches", id) }
+
+// Rollouts has the rollouts' states.
+func (l Layout) Rollouts() string { return filepath.Join(l.Dir, "rollouts") }
+
+// RolloutState is the state of one.
+func (l Layout) RolloutState(id string) string { return filepath.Join(l.Rollouts(), id+".json") }
 
 // Folder is the folder of one drone.
 func (l Layout) Folder(name string) Folder { return Folder{filepath.Join(l.Dir, "drones", name)} }
@@ -71,6 +85,12 @@ func (f Folder) World() string { return f.join("world.sock") }
 
 // Log is what the agent said on its standard error.
 func (f Folder) Log() string { return f.join("agent.log") }
+
+// Checks has the executables that must pass before a patch is kept.
+func (f Folder) Checks() string { return f.join("checks.d") }
+
+// Reload is run after a new live file.
+func (f Folder) Reload() string { return f.join("reload") }
 
 // fits refuses a folder in which sockets would have names too long for the
 // kernel.

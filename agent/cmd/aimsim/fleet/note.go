@@ -9,14 +9,16 @@ import (
 // Note is one thing that was seen. Drone is empty for what concerns the whole
 // fleet. Exactly one of the pointers is set, or Text.
 type Note struct {
-	At     time.Time
-	Drone  string
-	Kind   NoteKind
-	Text   string            // NoteAgent, NoteProcess, NoteFleet
-	Level  string            // NoteAgent: INFO WARN ERROR
-	Status *telemetry.Status // NoteStatus; nil: the agent no longer answers
-	Event  *telemetry.Event  // NoteEvent
-	Online bool              // NoteLink
+	At      time.Time
+	Drone   string
+	Kind    NoteKind
+	Text    string             // NoteAgent, NoteProcess, NoteFleet
+	Level   string             // NoteAgent: INFO WARN ERROR
+	Status  *telemetry.Status  // NoteStatus; nil: the agent no longer answers
+	Event   *telemetry.Event   // NoteEvent
+	Report  *telemetry.Report  // NoteReport
+	Rollout *telemetry.Rollout // NoteRollout
+	Online  bool               // NoteLink
 }
 
 // NoteKind says what a note is about.
@@ -29,5 +31,7 @@ const (
 	NoteLink                    // availability came in by MQTT
 	NoteAgent                   // the agent logged a line
 	NoteProcess                 // a process started or ended
+	NoteReport                  // a report on a patch came in by MQTT
+	NoteRollout                 // how far a rollout is came in by MQTT
 	NoteFleet                   // the fleet itself has to say something
 )

@@ -15,8 +15,8 @@ func (f *Fleet) observe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var filters []string
-	for _, leaf := range []string{telemetry.LeafAvailability, telemetry.LeafStatus, telemetry.LeafEvent, telemetry.LeafTelemetry} {
+	filters := []string{telemetry.RolloutTopic(f.o.Fleet, "+")}
+	for _, leaf := range []string{telemetry.LeafAvailability, telemetry.LeafStatus, telemetry.LeafEvent, telemetry.LeafTelemetry, telemetry.LeafReport} {
 		filters = append(filters, telemetry.Topic(f.o.Fleet, "+", leaf))
 	}
 	up := make(chan struct{})
@@ -69,6 +69,10 @@ const brokerWait = 10 * time.Second
 
 // receive takes one MQTT message in.
 func (f *Fleet) receive(m telemetry.Received) {
+	if _, id, ok := telemetry.ParseFleetTopic(m.Topic); ok && id != "" {
+		f.hearRollout(m)
+		return
+	}
 	_, name, leaf, ok := telemetry.ParseTopic(m.Topic)
 	d := f.byName[name]
 	if !ok || d == nil {
@@ -87,6 +91,8 @@ func (f *Fleet) receive(m telemetry.Received) {
 		}
 	case telemetry.LeafEvent:
 		err = d.hearEvent(m)
+	case telemetry.LeafReport:
+		err = d.hearReport(m)
 	case telemetry.LeafTelemetry:
 		var t telemetry.Telemetry
 		if err = telemetry.Decode(m.Payload, &t); err == nil {

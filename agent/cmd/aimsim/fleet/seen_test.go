@@ -68,3 +68,28 @@ func TestOldWill(t *testing.T) {
 		}
 	}
 }
+
+// TestSeenReports: a report that is retained comes again with each connection.
+func TestSeenReports(t *testing.T) {
+	t.Parallel()
+	var s seen
+	for i, step := range []struct {
+		boot  string
+		n     uint64
+		fresh bool
+	}{{"a", 1, true}, {"a", 2, true}, {"a", 2, false}, {"b", 1, true}, {"a", 1, false}} {
+		if fresh := s.report(telemetry.Report{Boot: step.boot, N: step.n, State: "TRIAL"}); fresh != step.fresh {
+			t.Errorf("step %d: fresh %v", i, fresh)
+		}
+	}
+	for n := range uint64(2 * maxReports) {
+		s.report(telemetry.Report{Boot: "c", N: n + 1})
+	}
+	if len(s.reports) != maxReports {
+		t.Errorf("%d reports", len(s.reports))
+	}
+	s.rollout = &telemetry.Rollout{ID: "r", Drones: []telemetry.RolloutDrone{{Drone: "a", State: "PENDING"}, {Drone: "b", State: "SUCCEEDED"}}}
+	if doc := s.rolloutDocument("b"); doc["outcome"] != "SUCCEEDED" || doc["id"] != "r" {
+		t.Errorf("got %v", doc)
+	}
+}

@@ -117,7 +117,7 @@ func (d *Drone) Document(s *telemetry.Status) (map[string]any, error) {
 		}
 	}
 	d.mu.Lock()
-	seen := d.seen.document()
+	seen := d.seen.document(d.Name)
 	w := world{State: d.World.Snapshot(), PID: d.pid, Starts: d.starts, Boots: d.boots}
 	d.mu.Unlock()
 	var err error
@@ -133,7 +133,7 @@ func Template() any {
 	doc := map[string]any{}
 	_ = convert(&telemetry.Status{}, &doc)
 	doc["sim"], _ = new(world).document()
-	doc["seen"] = new(seen).document()
+	doc["seen"] = new(seen).document("")
 	return doc
 }
 

@@ -37,7 +37,7 @@ type Mark struct {
 	Drones   []string
 	Done     bool // false: it begins
 	Took     time.Duration
-	Output   string // of run
+	Output   string // of run, patch and rollout
 	Failures []Failure
 }
 
@@ -54,6 +54,10 @@ type Player struct {
 	start time.Time
 	mark  func(Mark)
 
+	ctx    context.Context // of what goes on behind the scenario
+	cancel context.CancelFunc
+	behind sync.WaitGroup
+
 	mu       sync.Mutex
 	failures []Failure
 	judged   int
@@ -62,7 +66,14 @@ type Player struct {
 // New returns a player whose clock starts now. mark is called when a step
 // begins and when it is done.
 func New(f *fleet.Fleet, mark func(Mark)) *Player {
-	return &Player{fleet: f, start: time.Now(), mark: mark}
+	ctx, cancel := context.WithCancel(context.Background())
+	return &Player{fleet: f, start: time.Now(), mark: mark, ctx: ctx, cancel: cancel}
+}
+
+// Close ends what goes on behind the scenario. It comes after Play.
+func (p *Player) Close() {
+	p.cancel()
+	p.behind.Wait()
 }
 
 // Failures are what went wrong so far, and judged how many expectations were
@@ -121,6 +132,10 @@ func (p *Player) Do(ctx context.Context, s scenario.Step) error {
 		}
 	case scenario.Run:
 		p.judge()
+	case scenario.Rollout:
+		if !do.Behind {
+			p.judge()
+		}
 	}
 	if s.Do == scenario.Quit {
 		return ErrQuit
@@ -165,6 +180,10 @@ func (p *Player) perform(ctx context.Context, s scenario.Step, names []string) (
 		return nil, ""
 	case scenario.Run:
 		return p.run(ctx, s, do.Command, names)
+	case scenario.Patch:
+		return p.patch(s, do)
+	case scenario.Rollout:
+		return p.rollout(ctx, s, do)
 	case scenario.Expect:
 		return p.each(s, names, func(d *fleet.Drone) error { return judge(ctx, d, do) }), ""
 	case scenario.Fleet, scenario.Config:

@@ -1,6 +1,10 @@
 package scenario
 
-import "time"
+import (
+	"time"
+
+	"github.com/aim-control/aimlock/agent/rollout"
+)
 
 // Action is what a step does. The verbs without arguments are a Simple.
 type Action interface{ verb() string }
@@ -79,6 +83,29 @@ type (
 		Conditions  []Condition
 		Within, For time.Duration
 	}
+	// Patch makes and signs a patch from the fleet's live file, as an operator
+	// does. The version rises by one and the timestamp is the present, unless
+	// Set says otherwise.
+	Patch struct {
+		ID      string
+		Set     []Config
+		Despite string        // holder of the lock that it goes past; "": none
+		Kill    bool          // that holder may be ended
+		Expires time.Duration // from now; 0: never
+		Notes   string
+	}
+	// Rollout offers a patch to drones: to a canary, then in waves.
+	Rollout struct {
+		Patch         string
+		Canary        int      // the first so many; 0: Names
+		Names         Selector // the canary by name
+		Waves         []rollout.Size
+		Bake, Silence time.Duration // as in rollout.Plan
+		Timeout       time.Duration
+		Heartbeats    int
+		Stopped       bool // it must stop and take the patch back; else it must finish
+		Behind        bool // the scenario goes on meanwhile
+	}
 	// Fleet sets the number of drones. It stands before everything that acts.
 	Fleet struct{ Drones int }
 	// Config sets a key of every drone's live file before the fleet starts.
@@ -98,6 +125,8 @@ func (Cut) verb() string      { return "cut" }
 func (Command) verb() string  { return "command" }
 func (Edit) verb() string     { return "edit" }
 func (Run) verb() string      { return "run" }
+func (Patch) verb() string    { return "patch" }
+func (Rollout) verb() string  { return "rollout" }
 func (Say) verb() string      { return "say" }
 func (Sleep) verb() string    { return "sleep" }
 func (Fleet) verb() string    { return "drones" }

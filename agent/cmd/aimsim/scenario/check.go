@@ -26,6 +26,9 @@ func CheckStep(s Step, fleet []string, doc any) *Error {
 			return &Error{s.Pos, err.Error(), "correct the list"}
 		}
 	}
+	if r, ok := s.Do.(Rollout); ok {
+		return checkRollout(s, r, fleet)
+	}
 	e, ok := s.Do.(Expect)
 	if !ok {
 		return nil

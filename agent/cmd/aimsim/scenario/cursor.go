@@ -67,6 +67,16 @@ func (c *cursor) word() (string, *Error) {
 	return b.String(), nil
 }
 
+// raw takes the next word as it is written, quotes included.
+func (c *cursor) raw() (string, *Error) {
+	c.blanks()
+	from := c.at
+	if _, err := c.word(); err != nil {
+		return "", err
+	}
+	return c.line[from:c.at], nil
+}
+
 // need takes a word that has to be there.
 func (c *cursor) need(what, usage string) (string, *Error) {
 	if c.done() {

@@ -2,11 +2,16 @@ package scenario
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aim-control/aimlock/agent/rollout"
 )
+
+func selector(text string) Selector { s, _, _ := ParseSelector(text); return s }
 
 func TestParseLine(t *testing.T) {
 	t.Parallel()
@@ -48,6 +53,13 @@ func TestParseLine(t *testing.T) {
 		{"edit p1 undo", "p1", Edit{Undo: true}},
 		{"run aimctl status | grep # HOT", "", Run{"aimctl status | grep # HOT"}},
 		{"run on p1,p2 kill -9 1", "p1,p2", Run{"kill -9 1"}},
+		{`patch unstick-1 lock.gc_interval="2s" update_window.days=["mon","tue"]`, "", Patch{ID: "unstick-1", Set: []Config{{"lock.gc_interval", `"2s"`}, {"update_window.days", `["mon","tue"]`}}}},
+		{`patch p version=40 despite="fleet updater" kill notes="a \"b\""`, "", Patch{ID: "p", Set: []Config{{"version", "40"}}, Despite: "fleet updater", Kill: true, Expires: overrideLife, Notes: `a "b"`}},
+		{`patch p mission.name="a b = c" expires=1m`, "", Patch{ID: "p", Set: []Config{{"mission.name", `"a b = c"`}}, Expires: time.Minute}},
+		{"rollout all p", "all", Rollout{Patch: "p", Canary: 1, Bake: rolloutBake, Heartbeats: rolloutHeartbeats, Timeout: rolloutTimeout, Silence: rolloutSilence}},
+		{"rollout p1..p8 p canary=3 waves=2,50% bake=1s heartbeats=0 timeout=5s silence=6s stopped behind", "p1..p8", Rollout{Patch: "p", Canary: 3,
+			Waves: []rollout.Size{{Count: 2}, {Percent: 50}}, Bake: time.Second, Timeout: 5 * time.Second, Silence: 6 * time.Second, Stopped: true, Behind: true}},
+		{"rollout all p canary=p1,p3", "all", Rollout{Patch: "p", Names: selector("p1,p3"), Bake: rolloutBake, Heartbeats: rolloutHeartbeats, Timeout: rolloutTimeout, Silence: rolloutSilence}},
 		{"say  It is 2 o'clock # and dark", "", Say{"It is 2 o'clock # and dark"}},
 		{"sleep 0s", "", Sleep{0}},
 		{"drones 8", "", Fleet{8}},
@@ -95,8 +107,9 @@ func TestTimes(t *testing.T) {
 
 func TestErrors(t *testing.T) {
 	t.Parallel()
+	patchUse := usage("patch")
 	tests := []struct{ line, want string }{
-		{"fly p1", `x.aim:1: no verb "fly"; verbs are arm, break, command, config, cool, cut, disarm, drones, drop-lock, edit, expect, fix, heat, kill, land, lock, pilot, quit, reboot, restore, run, say, sleep, take-off, wait`},
+		{"fly p1", `x.aim:1: no verb "fly"; verbs are arm, break, command, config, cool, cut, disarm, drones, drop-lock, edit, expect, fix, heat, kill, land, lock, patch, pilot, quit, reboot, restore, rollout, run, say, sleep, take-off, wait`},
 		{"rebot p1", `x.aim:1: no verb "rebot"; did you mean reboot?`},
 		{"@2 arm p1", `x.aim:1: "2" is no duration; durations look like 500ms, 1.5s, 2m`},
 		{"@2h arm p1", `x.aim:1: a duration of 2h0m0s; use 0s to 1h0m0s`},
@@ -124,6 +137,22 @@ func TestErrors(t *testing.T) {
 		{"command p1 pause hold=0s", `x.aim:1: a duration of 0s; use 1ms to 1h0m0s`},
 		{"edit p1 ttl", `x.aim:1: KEY=VALUE is missing; write edit DRONES KEY=VALUE|garble|undo, as lock.ttl="5s"`},
 		{"edit p1 a b=1", `x.aim:1: no key "a b"; keys are dotted names, as safe_pause.motor.hot`},
+		{"patch", `x.aim:1: the patch's name is missing; write ` + patchUse},
+		{"patch a/b lock.ttl=1", `x.aim:1: no name "a/b"; use 1 to 60 of A-Z a-z 0-9 . _ -`},
+		{"patch p", `x.aim:1: a patch that changes nothing; write ` + patchUse + `, as lock.ttl="5s"`},
+		{"patch p ttl=1", `x.aim:1: no option "ttl=1"; write ` + patchUse},
+		{"patch p lock.ttl", `x.aim:1: no option "lock.ttl"; write ` + patchUse},
+		{"patch p lock..ttl=1", `x.aim:1: no key "lock..ttl"; keys are dotted names, as safe_pause.motor.hot`},
+		{"patch p lock.ttl=1 kill", `x.aim:1: kill without despite=HOLDER; name the holder that may be ended`},
+		{"patch p lock.ttl=1 despite=", `x.aim:1: a text of 0 bytes; use 1 to 200`},
+		{"patch p lock.ttl=1 kill=yes", `x.aim:1: no option "kill=yes"; write ` + patchUse},
+		{"patch p" + strings.Repeat(" lock.ttl=1", MaxSettings+1), `x.aim:1: 17 keys; use at most 16`},
+		{"rollout all p canary=0", `x.aim:1: a canary of 0; use 1 to 64 drones`},
+		{"rollout all p canary=P1", `x.aim:1: "P1" names no drones; drones are names, globs, p1..p4, all, all-p3, or lists of these: p1,p3 or all,-p3,-p5`},
+		{"rollout all p waves=0", `x.aim:1: no waves "0"; write numbers of drones or parts of all, as 2,50%`},
+		{"rollout all p heartbeats=x", `x.aim:1: "x" heartbeats; use 0 to 1000`},
+		{"rollout all p quickly", `x.aim:1: no option "quickly"; write ` + usage("rollout")},
+		{"rollout all p wave=2", `x.aim:1: no option "wave=2"; write ` + usage("rollout")},
 		{"run", `x.aim:1: the command is missing; write run [on DRONES] COMMAND`},
 		{"say", `x.aim:1: the text is missing; write say TEXT`},
 		{"expect p1", `x.aim:1: no condition; write expect DRONES FIELD=VALUE… [within DURATION|for DURATION]`},
@@ -161,5 +190,26 @@ func TestAllErrorsAtOnce(t *testing.T) {
 	var errs Errors
 	if !errors.As(err, &errs) || len(errs) != MaxErrors || errs[1].Line != 2 {
 		t.Fatalf("got %d errors: %v", len(errs), err)
+	}
+}
+
+func TestCheckRollout(t *testing.T) {
+	t.Parallel()
+	fleet := strings.Fields("a b c")
+	tests := []struct{ line, want string }{
+		{"rollout all p canary=3", ""},
+		{"rollout p1..p2 p canary=p2", ""},
+		{"rollout p1..p2 p canary=3", "x.aim:1: a canary of 3 of 2 drones; name more drones, or a smaller canary"},
+		{"rollout p1..p2 p canary=p3", `x.aim:1: the canary c is not among "p1..p2"; correct the list`},
+		{"rollout p1..p4 p", `x.aim:1: "p1..p4" names drones that the fleet has not; it has a to c (p1 to p3); correct the list`},
+	}
+	for _, tt := range tests {
+		steps, err := Parse("x.aim", []byte(tt.line))
+		if err == nil {
+			err = Check(steps, fleet, nil)
+		}
+		if got := fmt.Sprint(err); tt.want == "" && err != nil || tt.want != "" && got != tt.want {
+			t.Errorf("%s: got %s, want %s", tt.line, got, tt.want)
+		}
 	}
 }

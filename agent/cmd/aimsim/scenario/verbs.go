@@ -41,6 +41,8 @@ func init() { // not a literal: the parsers name the table in their errors
 		{"restore", "restore DRONES", "the link works again", simple(Restore)},
 		{"edit", "edit DRONES KEY=VALUE|garble|undo", "edit the live file as an editor does; garble: nonsense; undo: as it was", parseEdit},
 		{"command", "command DRONES pause|resume|report [hold=DURATION] [refused]", "a command, signed by the operator, by MQTT; waits for the reply", parseCommand},
+		{"patch", "patch NAME KEY=VALUE… [despite=HOLDER [kill]] [expires=DURATION] [notes=\"…\"]", "make and sign a patch from the live file; version and timestamp rise by themselves", parsePatch},
+		{"rollout", "rollout DRONES NAME [canary=N|DRONES] [waves=2,50%] [bake=2s] [heartbeats=2] [timeout=20s] [silence=10s] [stopped] [behind]", "offer a patch to a canary, then in waves; must finish, or be stopped and taken back; behind: the scenario goes on meanwhile", parseRollout},
 		{"run", "run [on DRONES] COMMAND", "a shell command with AIM_DIR and AIM_IDENTITY; must end with 0", parseRun},
 		{"expect", "expect DRONES FIELD=VALUE… [within DURATION|for DURATION]", "= is, != is not, ~ contains; a failure is noted", parseExpect(false)},
 		{"wait", "wait DRONES FIELD=VALUE… [within DURATION]", "as expect, 10 s unless told; a failure ends the run", parseExpect(true)},

@@ -63,14 +63,19 @@ func inWord(c byte) bool {
 }
 
 // shown of the evidence in the summary, in this order.
-var shown = []string{"holder", "reason", "since", "held", "for", "when", "proof"}
+var (
+	shown      = []string{"holder", "reason", "since", "held", "for", "when", "proof"}
+	patchShown = []string{"holder", "since", "ended", "superseded", "proof", "check", "output"}
+)
 
 // evidence is what proves an event, as far as its text does not say so.
-func evidence(e telemetry.Event) string {
+func evidence(e telemetry.Event) string { return evidenceOf(e.Evidence, e.Text, shown) }
+
+func evidenceOf(list []telemetry.Evidence, text string, shown []string) string {
 	var parts []string
 	for _, key := range shown {
-		for _, one := range e.Evidence {
-			if one.Key == key && !says(e.Text, one.Value) {
+		for _, one := range list {
+			if one.Key == key && !says(text, one.Value) {
 				parts = append(parts, key+" "+one.Value)
 			}
 		}

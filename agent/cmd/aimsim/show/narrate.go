@@ -26,10 +26,11 @@ func narrate(old, s *telemetry.Status) []said {
 		if s.Lock.Verdict != "" {
 			text += ", lock " + s.Lock.Verdict
 		}
-		return append([]said{{Quiet, text}}, narrate(&telemetry.Status{State: s.State, Lock: s.Lock, LED: s.LED, Config: s.Config}, s)...)
+		return append([]said{{Quiet, text}}, narrate(&telemetry.Status{State: s.State, Lock: s.Lock, LED: s.LED, Config: s.Config, Patch: s.Patch}, s)...)
 	}
 	var all []said
 	all = append(all, narrateLock(old, s)...)
+	all = append(all, narratePatch(old, s)...)
 	all = append(all, narrateConfig(old, s)...)
 	all = append(all, narrateCauses(old, s)...)
 	for _, f := range added(old.Faults, s.Faults) {

@@ -93,6 +93,9 @@ func (m *Live) head(now time.Time) []string {
 			lines = append(lines, " "+paint(amber, "┃")+" "+boldStyle.Render(l))
 		}
 	}
+	if l := m.tale.rolloutLine(); l != "" {
+		lines = append(lines, l)
+	}
 	return append(lines, "")
 }
 

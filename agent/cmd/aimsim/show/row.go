@@ -24,10 +24,14 @@ type row struct {
 	waived []string
 	leds   []string
 	locks  []telemetry.Event // what the drone reported about its lock
+
+	first, last int64                        // version of the configuration in force
+	reports     map[string]*telemetry.Report // the newest of each patch
+	ends        []*telemetry.Report          // how patches ended, in order
 }
 
 func newRow(now time.Time) *row {
-	return &row{state: down, since: now, spent: map[string]time.Duration{}}
+	return &row{state: down, since: now, spent: map[string]time.Duration{}, reports: map[string]*telemetry.Report{}}
 }
 
 // take takes in a status; nil: the agent does not answer.
@@ -43,6 +47,9 @@ func (r *row) take(at time.Time, s *telemetry.Status) {
 			once(&r.waived, w)
 		}
 		once(&r.leds, s.LED)
+		if r.last = s.Config.Version; r.first == 0 {
+			r.first = r.last
+		}
 	} else {
 		once(&r.leds, "off")
 	}
@@ -72,6 +79,7 @@ func (r *row) in(state string, now time.Time) time.Duration {
 func (r *row) restart(now time.Time) {
 	r.spent = map[string]time.Duration{}
 	r.since = now
+	r.first = r.last
 }
 
 func once(list *[]string, word string) {

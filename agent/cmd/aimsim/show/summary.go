@@ -30,6 +30,8 @@ func (t *Tale) Summary(r Result) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Time in each state, seconds, over %s\n\n", span(now.Sub(t.start)))
 	t.stateTable(&b, now)
+	t.patchTable(&b, r.Width)
+	t.patchReports(&b, r.Width)
 	t.lockEvents(&b, r.Width)
 	t.ledLegend(&b, r.Width)
 	fmt.Fprintf(&b, "\nMQTT delivered %d events, %d missing.\n", r.Events, r.Gaps)
@@ -83,21 +85,30 @@ func (r *row) causeWords() string {
 	return strings.Join(words, " ")
 }
 
-// lockEvents tells what the drones reported of their locks; what several
-// report alike stands once.
+// lockEvents tells what the drones reported of their locks.
 func (t *Tale) lockEvents(b *strings.Builder, width int) {
+	t.alike(b, width, "What the drones reported of their locks, with the evidence", func(r *row) (all []string) {
+		for _, e := range r.locks {
+			all = append(all, e.Kind+": "+e.Text+evidence(e))
+		}
+		return all
+	})
+}
+
+// alike tells what each drone has to say; what several say alike stands once.
+func (t *Tale) alike(b *strings.Builder, width int, title string, says func(*row) []string) {
 	var lines []Line
 	g := gather{out: func(l Line) { lines = append(lines, l) }}
 	for _, name := range t.names {
-		for _, e := range t.rows[name].locks {
-			g.add(Line{Drones: []string{name}, Text: e.Kind + ": " + e.Text + evidence(e)})
+		for _, text := range says(t.rows[name]) {
+			g.add(Line{Drones: []string{name}, Text: text})
 		}
 	}
 	g.rest()
 	if len(lines) == 0 {
 		return
 	}
-	b.WriteString("\nWhat the drones reported of their locks, with the evidence\n\n")
+	b.WriteString("\n" + title + "\n\n")
 	for _, l := range lines {
 		fmt.Fprintf(b, "  %-15s %s\n", label(l.Drones, t.names), wrap(l.Text+alike(l), 18, width))
 	}

@@ -25,12 +25,13 @@ var columns = []column{
 	{title: "STATE", width: 13, cell: cellState},
 	{title: "FLIGHT", width: 8, cell: cellFlight},
 	{title: "LEDS", width: 4, cell: cellLEDs},
-	{title: "", width: 11, least: 130, cell: cellPattern},
+	{title: "", width: 11, least: 134, cell: cellPattern},
 	{title: "WHY", width: 18, grow: 1, cell: cellWhy},
 	{title: "LOCK", width: 20, least: 84, cell: cellLock},
+	{title: "CONFIG", width: 12, least: 119, cell: cellConfig},
 	{title: "HOTTEST", width: 13, least: 104, cell: cellHottest},
 	{title: "HOLD", width: 10, least: 96, cell: cellHold},
-	{title: "MQTT", width: 5, least: 136, cell: cellLink},
+	{title: "MQTT", width: 5, least: 140, cell: cellLink},
 }
 
 // table draws the drones that fit; the tale's lock is held.
@@ -58,7 +59,7 @@ func (m *Live) table(worlds map[string]World, now time.Time) []string {
 	}
 	lines := []string{faintStyle.Render(line)}
 	names := m.tale.names
-	most := max(1, m.height-14)
+	most := max(1, m.height-15)
 	for n, name := range names {
 		if n == most && len(names) > most {
 			return append(lines, faintStyle.Render(fmt.Sprintf(" and %d more: make the window taller", len(names)-n)))
@@ -188,6 +189,24 @@ func cellLock(_ *row, w World, now time.Time) string {
 		return paint(red, text)
 	}
 	return inkStyle.Render(text)
+}
+
+// cellConfig is the version in force, and how far the patch at hand is.
+func cellConfig(_ *row, w World, _ time.Time) string {
+	s := w.Status
+	if s == nil {
+		return ""
+	}
+	version := inkStyle.Render(fmt.Sprint(s.Config.Version))
+	switch s.Patch.State {
+	case "", "IDLE":
+		return version
+	case "COMMITTED":
+		return version + " " + faintStyle.Render("committed")
+	case "REVERTED", "REJECTED":
+		return version + " " + paint(red, strings.ToLower(s.Patch.State))
+	}
+	return version + " " + paint(cyan, strings.ToLower(s.Patch.State))
 }
 
 const barCells = 6

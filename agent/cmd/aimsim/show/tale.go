@@ -10,6 +10,7 @@ import (
 	"github.com/aim-control/aimlock/agent/cmd/aimsim/fleet"
 	"github.com/aim-control/aimlock/agent/cmd/aimsim/play"
 	"github.com/aim-control/aimlock/agent/cmd/aimsim/scenario"
+	"github.com/aim-control/aimlock/agent/telemetry"
 )
 
 // Tale takes in what happens and keeps it for whoever shows it. It is safe for
@@ -25,6 +26,9 @@ type Tale struct {
 	lines  []Line // given out, newest last, at most keepLines
 	given  int    // of all time
 	title  string // of the chapter
+
+	rollouts []*telemetry.Rollout // the newest word on each
+	patches  []string             // that were reported on
 }
 
 const keepLines = 2000
@@ -75,6 +79,12 @@ func (t *Tale) Note(n fleet.Note) {
 		t.say(n.At, "", Warning, n.Text)
 		return
 	}
+	if n.Kind == fleet.NoteRollout {
+		for _, s := range t.heardRollout(n.Rollout) {
+			t.say(n.At, "", s.tone, s.text)
+		}
+		return
+	}
 	r := t.rows[n.Drone]
 	if r == nil {
 		return
@@ -89,6 +99,11 @@ func (t *Tale) Note(n fleet.Note) {
 	case fleet.NoteEvent:
 		r.event(*n.Event)
 		t.event(n)
+	case fleet.NoteReport:
+		t.heardReport(r, n.Report)
+		for _, s := range narrateReport(n.Report) {
+			t.say(n.At, n.Drone, s.tone, s.text)
+		}
 	case fleet.NoteLink:
 		r.online = n.Online
 		if n.Online {
@@ -143,6 +158,13 @@ func (t *Tale) Mark(m play.Mark) {
 		if m.Done && len(m.Failures) == 0 {
 			t.say(m.At, "", Passed, fmt.Sprintf("%s (after %s)", spaced(m.Step.Text), span(m.Took)))
 		}
+	case scenario.Rollout:
+		if !m.Done {
+			t.say(m.At, "", Action, spaced(m.Step.Text))
+		} else if len(m.Failures) == 0 && m.Output != "" {
+			t.say(m.At, "", Passed, fmt.Sprintf("rollout of %s: %s (after %s)", do.Patch, m.Output, span(m.Took)))
+		}
+		m.Output = ""
 	default:
 		if !m.Done {
 			t.say(m.At, "", Action, spaced(m.Step.Text))
