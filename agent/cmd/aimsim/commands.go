@@ -52,6 +52,28 @@ func storyCommand() *cobra.Command {
 	return c
 }
 
+func flyCommand() *cobra.Command {
+	f := flags{interactive: true}
+	c := &cobra.Command{
+		Use:   "fly",
+		Short: "Fly a fleet on patrol for aimctl in another shell",
+		Long: `Fly a fleet on patrol and say what aimctl in another shell needs to work on it.
+
+It takes lines as they are typed, and flies until quit, the end of standard
+input or Ctrl-C.`,
+		Args: wrongArgs(cobra.NoArgs),
+		RunE: func(c *cobra.Command, _ []string) error {
+			steps, err := scenario.Parse("fly.aim", flyText)
+			if err != nil {
+				return err
+			}
+			return fly(c, f, title(nil), steps, false)
+		},
+	}
+	f.add(c)
+	return c
+}
+
 func runCommand() *cobra.Command {
 	var f flags
 	c := &cobra.Command{

@@ -2,7 +2,8 @@
 // process of its own on a simulated board, and a scenario tells what happens
 // to it.
 //
-//	aimsim story             the incident, told in under a minute
+//	aimsim story             the incident and its cure, told in a minute and a half
+//	aimsim fly               a fleet on patrol, for aimctl in another shell
 //	aimsim run FILE…|-       play scenarios; - reads lines from standard input
 //	aimsim run               an idle fleet that takes lines as they are typed
 //	aimsim check FILE…       syntax only
@@ -62,7 +63,7 @@ func command(args []string, in io.Reader, out, errs io.Writer) int {
 	root.SetOut(out)
 	root.SetErr(errs)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return errSyntax{err} })
-	root.AddCommand(storyCommand(), runCommand(), checkCommand(), verbsCommand(), childCommand(), holdCommand())
+	root.AddCommand(storyCommand(), flyCommand(), runCommand(), checkCommand(), verbsCommand(), childCommand(), holdCommand())
 	err := root.Execute()
 	var wrong errSyntax
 	var lines scenario.Errors

@@ -77,7 +77,7 @@ func TestScenarios(t *testing.T) {
 
 func TestStoryIsWellFormed(t *testing.T) {
 	t.Parallel()
-	if code, out, errs := aimsim("", "check", "story.aim"); code != exitOK || out+errs != "" {
+	if code, out, errs := aimsim("", "check", "story.aim", "fly.aim"); code != exitOK || out+errs != "" {
 		t.Errorf("exit code %d: %s%s", code, out, errs)
 	}
 }
@@ -103,7 +103,7 @@ func TestSyntaxErrors(t *testing.T) {
 		{[]string{"story", "--drones", "99"}, "use 1 to 64"},
 		{[]string{"story", "--colour"}, "unknown flag"},
 		{[]string{"story", "now"}, "see aimsim --help"},
-		{[]string{"fly"}, "unknown command"},
+		{[]string{"soar"}, "unknown command"},
 		{[]string{"run", "-", file}, "stands alone"},
 	}
 	for _, tt := range tests {

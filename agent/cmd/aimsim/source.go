@@ -10,10 +10,15 @@ import (
 	"github.com/aim-control/aimlock/agent/cmd/aimsim/scenario"
 )
 
-// storyText is act one of the incident.
+// storyText is the incident and its cure.
 //
 //go:embed story.aim
 var storyText []byte
+
+// flyText takes a fleet off, for an operator in another shell.
+//
+//go:embed fly.aim
+var flyText []byte
 
 // defaultDrones fly if neither a flag nor the scenario says how many.
 const defaultDrones = 3

@@ -58,12 +58,9 @@ func (p *Player) lead(ctx context.Context, plan fleet.Plan, stopped bool) (seen 
 	if err != nil {
 		return "", err
 	}
-	seen = fmt.Sprintf("%s: %d of %d drones have the patch", end.Status, end.Count(rollout.Succeeded), len(end.Drones))
-	if end.Reason != "" {
-		seen = fmt.Sprintf("%s: %s", end.Status, end.Reason)
-	}
+	seen = fmt.Sprintf("%s, %d of %d drones have the patch", end.Status, end.Count(rollout.Succeeded), len(end.Drones))
 	if stopped != (end.Status == rollout.Stopped) {
-		return "", errors.New(seen)
+		return "", errors.New(strings.TrimSuffix(seen+": "+end.Reason, ": "))
 	}
 	return seen, nil
 }

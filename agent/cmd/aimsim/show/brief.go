@@ -13,7 +13,8 @@ import (
 var pair = regexp.MustCompile(` ([a-z_]+)=("(?:[^"\\]|\\.)*"|[^ "]*)`)
 
 // left out of the story: agent.log and the summary have it.
-var leftOut = []string{"proof", "until", "epoch", "old_epoch", "pid", "role", "sha256", "in_force", "from", "why", "part"}
+var leftOut = []string{"proof", "until", "epoch", "old_epoch", "pid", "role", "sha256", "in_force", "from", "why", "part",
+	"nonce", "lock_epoch", "lock_holder", "became", "took", "old_version"}
 
 // brief shortens a line of the log for the story: what it says twice and what
 // proves it is left out.
@@ -65,7 +66,7 @@ func inWord(c byte) bool {
 // shown of the evidence in the summary, in this order.
 var (
 	shown      = []string{"holder", "reason", "since", "held", "for", "when", "proof"}
-	patchShown = []string{"holder", "since", "ended", "superseded", "proof", "check", "output"}
+	patchShown = []string{"lock_holder", "held_for", "overdue_for", "became", "signal"} // the proof stands with the lock
 )
 
 // evidence is what proves an event, as far as its text does not say so.
@@ -76,7 +77,7 @@ func evidenceOf(list []telemetry.Evidence, text string, shown []string) string {
 	for _, key := range shown {
 		for _, one := range list {
 			if one.Key == key && !says(text, one.Value) {
-				parts = append(parts, key+" "+one.Value)
+				parts = append(parts, strings.ReplaceAll(key, "_", " ")+" "+one.Value)
 			}
 		}
 	}

@@ -51,12 +51,16 @@ func narrate(old, s *telemetry.Status) []said {
 // stateWords says what a change of state means.
 func stateWords(old, s *telemetry.Status) string {
 	switch s.State {
-	case "PAUSING":
+	case "PAUSING", "PAUSED":
+		if s.Flight == "disarmed" {
+			return "on the ground, arming is refused: " + causeNames(s.Causes)
+		}
+		if s.State == "PAUSED" {
+			return "the flight controller confirms that it holds"
+		}
 		return "asks the flight controller to hold: " + causeNames(s.Causes)
 	case "UNCONFIRMED":
 		return "asked, and the flight controller has not confirmed; still asking"
-	case "PAUSED":
-		return "the flight controller confirms that it holds"
 	case "OVERRIDDEN":
 		return "the pilot or the autopilot has taken over; no more asking until disarmed"
 	case "RESUMING":
@@ -72,11 +76,16 @@ func stateWords(old, s *telemetry.Status) string {
 	return "configuration " + fmt.Sprint(s.Config.Version)
 }
 
+// applying stands among the causes while a patch is applied: nothing is wrong.
+const applying = "applying"
+
 // narrateCauses tells what is over; what begins the agent's log tells.
 func narrateCauses(old, s *telemetry.Status) []said {
 	var all []said
 	for _, name := range added(names(s.Causes), names(old.Causes)) {
-		all = append(all, said{Good, "cause " + name + " is gone"})
+		if name != applying {
+			all = append(all, said{Good, "cause " + name + " is gone"})
+		}
 	}
 	return all
 }

@@ -44,7 +44,11 @@ func narrateReport(r *telemetry.Report) []said {
 	if !ended(r.State) {
 		return nil
 	}
-	return []said{{Quiet, "by MQTT: report " + r.State + because(r)}}
+	text := "by MQTT: report " + r.State
+	if r.Reason != "" {
+		text += ": " + r.Reason // the agent's log has the rest
+	}
+	return []said{{Quiet, text}}
 }
 
 // because is why, as a report says it.
@@ -93,7 +97,11 @@ func narrateRollout(old, r *telemetry.Rollout) []said {
 	case rollout.Paused:
 		all = append(all, said{Warning, head + r.State + ": " + r.Reason})
 	default:
-		all = append(all, said{Bad, head + r.State + ": " + r.Reason})
+		text := head + r.State
+		if r.Reason != old.Reason {
+			text += ": " + r.Reason
+		}
+		all = append(all, said{Bad, text})
 	}
 	return all
 }

@@ -32,15 +32,20 @@ func (t *Tale) heardRollout(r *telemetry.Rollout) []said {
 	return narrateRollout(nil, r)
 }
 
-// heardReport keeps how the patch ended on a drone.
-func (t *Tale) heardReport(r *row, rep *telemetry.Report) {
+// heardReport keeps how the patch ended on a drone; false: that was known.
+func (t *Tale) heardReport(r *row, rep *telemetry.Report) (news bool) {
 	if !slices.Contains(t.patches, rep.Patch) && rep.Patch != "" && len(t.patches) < maxPatches {
 		t.patches = append(t.patches, rep.Patch)
 	}
+	old := r.reports[rep.Patch]
 	r.reports[rep.Patch] = rep
+	if old != nil && old.State == rep.State { // an agent that starts says again how the last one ended
+		return false
+	}
 	if ended(rep.State) && len(r.ends) < 100 {
 		r.ends = append(r.ends, rep)
 	}
+	return true
 }
 
 // patchTable tells a drone's configuration before and after, and what became

@@ -41,7 +41,9 @@ func (r *row) take(at time.Time, s *telemetry.Status) {
 	if s != nil {
 		state = s.State
 		for _, c := range s.Causes {
-			once(&r.causes, c.Name)
+			if c.Name != applying {
+				once(&r.causes, c.Name)
+			}
 		}
 		for _, w := range s.Waived {
 			once(&r.waived, w)

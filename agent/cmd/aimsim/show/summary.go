@@ -54,7 +54,11 @@ func (t *Tale) stateTable(b *strings.Builder, now time.Time) {
 	for _, s := range used {
 		fmt.Fprintf(b, "%*s", len(s)+2, s)
 	}
-	fmt.Fprintf(b, "  %-20s %s\n", "causes", "LEDs")
+	width := 20
+	for _, name := range t.names {
+		width = max(width, len(t.rows[name].causeWords()))
+	}
+	fmt.Fprintf(b, "  %-*s %s\n", width, "causes", "LEDs")
 	for _, name := range t.names {
 		r := t.rows[name]
 		fmt.Fprintf(b, "  %-11s", name)
@@ -65,7 +69,7 @@ func (t *Tale) stateTable(b *strings.Builder, now time.Time) {
 			}
 			fmt.Fprintf(b, "%*s", len(s)+2, cell)
 		}
-		fmt.Fprintf(b, "  %-20s %s\n", r.causeWords(), strings.Join(r.leds, " "))
+		fmt.Fprintf(b, "  %-*s %s\n", width, r.causeWords(), strings.Join(r.leds, " "))
 	}
 }
 

@@ -100,9 +100,10 @@ func (t *Tale) Note(n fleet.Note) {
 		r.event(*n.Event)
 		t.event(n)
 	case fleet.NoteReport:
-		t.heardReport(r, n.Report)
-		for _, s := range narrateReport(n.Report) {
-			t.say(n.At, n.Drone, s.tone, s.text)
+		if t.heardReport(r, n.Report) {
+			for _, s := range narrateReport(n.Report) {
+				t.say(n.At, n.Drone, s.tone, s.text)
+			}
 		}
 	case fleet.NoteLink:
 		r.online = n.Online
