@@ -101,6 +101,11 @@ func (x *flight) run(ctx context.Context, stop func()) (failed bool, err error) 
 	if err != nil {
 		return false, err
 	}
+	if x.interactive || x.follow {
+		for _, hint := range x.fleet.Hints() {
+			x.tale.Note(fleet.Note{At: time.Now(), Kind: fleet.NoteByHand, Text: hint})
+		}
+	}
 	viewing, endView := context.WithCancel(context.Background())
 	var view sync.WaitGroup
 	var viewErr error

@@ -36,7 +36,8 @@ const (
 // Layout names the files of a fleet's folder.
 type Layout struct{ Dir string }
 
-// BrokerURL holds the broker's address for other programs.
+// BrokerURL holds the broker's address, with the operator's name, for other
+// programs.
 func (l Layout) BrokerURL() string { return filepath.Join(l.Dir, "broker.url") }
 
 // Key is the operator's secret key, unencrypted, in minisign's format.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -124,7 +125,14 @@ func (f *Fleet) prepare() error {
 			return err
 		}
 	}
-	if err := os.WriteFile(f.BrokerURL(), []byte(f.broker+"\n"), 0o600); err != nil {
+	u, err := brokerURL(f.broker, f.o.Operator)
+	if err != nil {
+		return err
+	}
+	if u.User == nil {
+		u.User = url.User(f.o.Operator)
+	}
+	if err := os.WriteFile(f.BrokerURL(), []byte(u.String()+"\n"), 0o600); err != nil {
 		return fmt.Errorf("fleet: %w", err)
 	}
 	return nil

@@ -12,7 +12,7 @@ type Note struct {
 	At      time.Time
 	Drone   string
 	Kind    NoteKind
-	Text    string             // NoteAgent, NoteProcess, NoteFleet
+	Text    string             // NoteAgent, NoteProcess, NoteFleet, NoteByHand
 	Level   string             // NoteAgent: INFO WARN ERROR
 	Status  *telemetry.Status  // NoteStatus; nil: the agent no longer answers
 	Event   *telemetry.Event   // NoteEvent
@@ -33,5 +33,6 @@ const (
 	NoteProcess                 // a process started or ended
 	NoteReport                  // a report on a patch came in by MQTT
 	NoteRollout                 // how far a rollout is came in by MQTT
+	NoteByHand                  // how a person does the same
 	NoteFleet                   // the fleet itself has to say something
 )

@@ -3,6 +3,7 @@ package fleet
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -29,8 +30,7 @@ func (f *Fleet) NewPatch(w Wish) (told []string, err error) {
 	if _, err := os.Lstat(dir); err == nil {
 		return nil, fmt.Errorf("fleet: %s is there already; a drone knows a patch by its name: choose another one", dir)
 	}
-	from := f.Drones[0].Folder.Live()
-	old, err := os.ReadFile(from)
+	old, err := os.ReadFile(f.Drones[0].Folder.Live())
 	if err != nil {
 		return nil, fmt.Errorf("fleet: %w", err)
 	}
@@ -61,7 +61,7 @@ func (f *Fleet) NewPatch(w Wish) (told []string, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("fleet: %w", err)
 	}
-	return f.tellPatch(w, from, dir, m, diff), nil
+	return f.tellPatch(w, m, diff), nil
 }
 
 // shadow is the next configuration: the old one with a new timestamp, the next
@@ -84,13 +84,21 @@ func shadow(old []byte, set []Setting, now time.Time) ([]byte, *config.Live, err
 	return data, live, nil
 }
 
-// tellPatch says what was made, and how it is made by hand.
-func (f *Fleet) tellPatch(w Wish, from, dir string, m patch.Manifest, diff patch.Difference) []string {
-	byHand := "aimctl patch new " + shellWord(from)
+// tellPatch says what was made, and how it is made by hand in the fleet's
+// folder.
+func (f *Fleet) tellPatch(w Wish, m patch.Manifest, diff patch.Difference) []string {
+	made := []string{"aimctl", "--identity", f.inside(f.Drones[0].Folder.Identity()), "patch", "new"}
 	for _, s := range w.Set {
-		byHand += " --set " + shellWord(s.Key+"="+s.Value)
+		made = append(made, "--set", s.Key+"="+s.Value)
 	}
-	told := []string{byHand + " …", diff.String()}
+	if w.Despite != "" {
+		made = append(made, "--despite-lock", w.Despite)
+	}
+	if w.Kill {
+		made = append(made, "--kill")
+	}
+	dir := f.inside(f.Patch(w.ID))
+	told := []string{shellLine(append(made, "--id", w.ID, "--out", dir)), diff.String()}
 	width := 0
 	for _, c := range diff.Changes {
 		width = max(width, len(c.Key))
@@ -98,7 +106,6 @@ func (f *Fleet) tellPatch(w Wish, from, dir string, m patch.Manifest, diff patch
 	for _, c := range diff.Changes {
 		told = append(told, fmt.Sprintf("  %-*s  %s → %s", width, c.Key, orNone(c.Old), orNone(c.New)))
 	}
-	told = append(told, fmt.Sprintf("aimctl patch sign %s --key %s", shellWord(dir), shellWord(f.Key())))
 	signed := "signed by " + f.key.ID()
 	if o := m.DespiteLock; o != nil {
 		signed += ", despite the lock of " + o.Holder
@@ -109,7 +116,15 @@ func (f *Fleet) tellPatch(w Wish, from, dir string, m patch.Manifest, diff patch
 	if !m.Expires.IsZero() {
 		signed += fmt.Sprintf("; for %v", m.Expires.Sub(m.Created).Round(time.Second))
 	}
-	return append(told, signed)
+	return append(told, shellLine([]string{"aimctl", "patch", "sign", dir, "--key", f.inside(f.Key())}), signed)
+}
+
+// inside is a path as somebody in the fleet's folder writes it.
+func (f *Fleet) inside(path string) string {
+	if rel, err := filepath.Rel(f.Dir, path); err == nil {
+		return rel
+	}
+	return path
 }
 
 func orNone(value string) string {
@@ -119,10 +134,17 @@ func orNone(value string) string {
 	return value
 }
 
-// shellWord is a word as a shell takes it.
-func shellWord(s string) string {
-	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/=:,%+@") == "" {
-		return s
+// shellLine is a command as a shell takes it.
+func shellLine(words []string) string {
+	var b strings.Builder
+	for i, w := range words {
+		if w == "" || strings.Trim(w, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/=:,%+@") != "" {
+			w = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(w)
 	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	return b.String()
 }

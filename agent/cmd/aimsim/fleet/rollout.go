@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aim-control/aimlock/agent/rollout"
@@ -47,6 +48,7 @@ func (f *Fleet) Rollout(ctx context.Context, p Plan) (rollout.State, error) {
 	if err != nil {
 		return rollout.State{}, err
 	}
+	f.note(Note{Kind: NoteByHand, Text: f.byHand(id, p)})
 	var link error
 	r, err := run.New(run.Options{
 		Plan: rollout.Plan{ID: id, Fleet: f.o.Fleet, Drones: p.Drones, Canary: p.Canary, Waves: p.Waves, BakeNS: int64(p.Bake),
@@ -85,4 +87,37 @@ func (f *Fleet) nextRollout(patch string) (id string, err error) {
 		}
 	}
 	return "", fmt.Errorf("fleet: %d rollouts of patch %s; make a new patch", maxRollouts, patch)
+}
+
+// byHand is the rollout as a command in the fleet's folder.
+func (f *Fleet) byHand(id string, p Plan) string {
+	canary := strconv.Itoa(p.Canary.Count)
+	if len(p.Canary.Names) > 0 {
+		canary = strings.Join(p.Canary.Names, ",")
+	}
+	words := []string{"aimctl", "rollout", "start", f.inside(f.Patch(p.Patch)), "--key", f.inside(f.Key()), "--canary", canary}
+	if len(p.Waves) > 0 {
+		var sizes []string
+		for _, z := range p.Waves {
+			sizes = append(sizes, z.String())
+		}
+		words = append(words, "--waves", strings.Join(sizes, ","))
+	}
+	words = append(words, "--bake", p.Bake.String(), "--heartbeats", strconv.Itoa(p.Heartbeats))
+	if id != p.Patch {
+		words = append(words, "--id", id)
+	}
+	return shellLine(words) + " --broker $(cat " + f.inside(f.BrokerURL()) + ")"
+}
+
+// Hints are what somebody in another shell needs to know.
+func (f *Fleet) Hints() []string {
+	return []string{
+		"In another shell, as the operator:  cd " + shellLine([]string{f.Dir}),
+		"  the key is operator.key; the broker is in broker.url; patches lie in patches, rollouts in rollouts",
+		"  aimctl --identity drones/" + f.Drones[0].Name + "/drone.toml watch",
+		"  aimctl --identity drones/" + f.Drones[0].Name + "/drone.toml patch new --set mission.altitude_m=60 --out patches/mine",
+		"  aimctl patch sign patches/mine --key operator.key",
+		"  aimctl rollout start patches/mine --key operator.key --bake 5s --heartbeats 5 --broker $(cat broker.url)",
+	}
 }

@@ -79,6 +79,10 @@ func (t *Tale) Note(n fleet.Note) {
 		t.say(n.At, "", Warning, n.Text)
 		return
 	}
+	if n.Kind == fleet.NoteByHand {
+		t.say(n.At, "", Quiet, "  │ "+n.Text)
+		return
+	}
 	if n.Kind == fleet.NoteRollout {
 		for _, s := range t.heardRollout(n.Rollout) {
 			t.say(n.At, "", s.tone, s.text)
