@@ -70,10 +70,23 @@ func New(f *fleet.Fleet, mark func(Mark)) *Player {
 	return &Player{fleet: f, start: time.Now(), mark: mark, ctx: ctx, cancel: cancel}
 }
 
+// goodbye is how long what goes on behind a scenario that has ended may take
+// to come to its own end.
+const goodbye = time.Second
+
 // Close ends what goes on behind the scenario. It comes after Play.
 func (p *Player) Close() {
-	p.cancel()
-	p.behind.Wait()
+	defer p.cancel()
+	over := make(chan struct{})
+	go func() { p.behind.Wait(); close(over) }()
+	timer := time.NewTimer(goodbye)
+	defer timer.Stop()
+	select {
+	case <-over:
+	case <-timer.C:
+		p.cancel()
+		<-over
+	}
 }
 
 // Failures are what went wrong so far, and judged how many expectations were

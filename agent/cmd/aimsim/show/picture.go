@@ -134,7 +134,9 @@ func (m *Live) logLine(l Line) []string {
 	case Failed:
 		head = style.Render("✗ ")
 	default:
-		head = faintStyle.Render(fit(label(l.Drones, m.tale.names), 14)) + " "
+		if len(l.Drones) > 0 {
+			head = faintStyle.Render(fit(label(l.Drones, m.tale.names), 14)) + " "
+		}
 	}
 	indent := ansi.StringWidth(at + head)
 	lines := strings.Split(ansi.Wordwrap(l.Text+alike(l), max(20, m.width-indent-1), ""), "\n")
