@@ -30,6 +30,13 @@ cut p2
 expect p2 seen.online=false within 5s
 restore p2
 expect p2 seen.online=true within 15s
+patch good mission.altitude_m=60
+rollout all good bake=300ms heartbeats=1
+expect all config.version=42 seen.reports=COMMITTED
+patch high mission.altitude_m=400
+rollout all high stopped
+expect p1 config.version=42 seen.reports=REVERTED
+expect p2 patch.id=good seen.rollout.outcome=PENDING
 expect all seen.bad=0 seen.gaps=0
 `
 
@@ -47,7 +54,7 @@ for line in sys.stdin:
 
 // TestMosquitto flies a fleet on Debian's mosquitto with the access rules that
 // the project ships. A viewer hears every topic by mosquitto_sub, and
-// python3-msgpack decodes every message.
+// python3-msgpack decodes every message; a rollout goes through them as well.
 func TestMosquitto(t *testing.T) {
 	port := startMosquitto(t)
 	heard, stop := record(t, port)
@@ -66,12 +73,19 @@ func TestMosquitto(t *testing.T) {
 	keys := map[string]string{} // leaf → keys
 	for line := range strings.Lines(string(decoded)) {
 		topic, k, _ := strings.Cut(strings.TrimSpace(line), " ")
-		leaf := strings.Split(topic, "/")[4]
+		parts := strings.Split(topic, "/")
+		leaf := parts[len(parts)-1]
+		for _, some := range []string{"command", "reply", "_rollout"} { // their last part is an id
+			if slices.Contains(parts, some) {
+				leaf = some
+			}
+		}
 		keys[leaf] = k
 	}
 	t.Logf("%d messages; %v", strings.Count(string(decoded), "\n"), keys)
 	for leaf, some := range map[string]string{
 		"availability": "o", "status": "l", "telemetry": "m", "event": "k", "command": "p", "reply": "o",
+		"offer": "p", "report": "ov", "_rollout": "ph", "_controller": "e",
 	} {
 		if !slices.Contains(strings.Split(keys[leaf], ","), some) {
 			t.Errorf("%s has keys %q, want %q among them", leaf, keys[leaf], some)

@@ -47,7 +47,10 @@ func (l Layout) Key() string { return filepath.Join(l.Dir, "operator.key") }
 func (l Layout) PublicKey() string { return filepath.Join(l.Dir, "operator.pub") }
 
 // Patch is the folder of a patch.
-func (l Layout) Patch(id string) string { return filepath.Join(l.Dir, "patches", id) }
+func (l Layout) Patch(id string) string { return filepath.Join(l.Patches(), id) }
+
+// Patches has the patches' folders.
+func (l Layout) Patches() string { return filepath.Join(l.Dir, "patches") }
 
 // Rollouts has the rollouts' states.
 func (l Layout) Rollouts() string { return filepath.Join(l.Dir, "rollouts") }

@@ -114,6 +114,11 @@ func (f *Fleet) prepare() error {
 		return fmt.Errorf("fleet: %w", err)
 	}
 	f.Dir = abs
+	for _, dir := range []string{f.Patches(), f.Rollouts()} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			return fmt.Errorf("fleet: %w", err)
+		}
+	}
 	if f.broker == "" {
 		rules := &access{drones: map[string]bool{}, denied: func(user, topic string) {
 			f.note(Note{Kind: NoteFleet, Text: fmt.Sprintf("the broker refused %s the topic %s", user, topic)})

@@ -70,9 +70,6 @@ func (f *Fleet) Rollout(ctx context.Context, p Plan) (rollout.State, error) {
 
 // nextRollout names a new rollout: as its patch, then with a number.
 func (f *Fleet) nextRollout(patch string) (id string, err error) {
-	if err := os.MkdirAll(f.Rollouts(), 0o755); err != nil {
-		return "", fmt.Errorf("fleet: %w", err)
-	}
 	for n := 1; n <= maxRollouts; n++ {
 		if id = patch; n > 1 {
 			id += "-" + strconv.Itoa(n)
@@ -107,17 +104,19 @@ func (f *Fleet) byHand(id string, p Plan) string {
 	if id != p.Patch {
 		words = append(words, "--id", id)
 	}
+	words = append(words, "--state", f.inside(f.RolloutState(id)))
 	return shellLine(words) + " --broker $(cat " + f.inside(f.BrokerURL()) + ")"
 }
 
 // Hints are what somebody in another shell needs to know.
 func (f *Fleet) Hints() []string {
+	identity := "aimctl --identity " + f.inside(f.Drones[0].Folder.Identity())
 	return []string{
 		"In another shell, as the operator:  cd " + shellLine([]string{f.Dir}),
-		"  the key is operator.key; the broker is in broker.url; patches lie in patches, rollouts in rollouts",
-		"  aimctl --identity drones/" + f.Drones[0].Name + "/drone.toml watch",
-		"  aimctl --identity drones/" + f.Drones[0].Name + "/drone.toml patch new --set mission.altitude_m=60 --out patches/mine",
-		"  aimctl patch sign patches/mine --key operator.key",
-		"  aimctl rollout start patches/mine --key operator.key --bake 5s --heartbeats 5 --broker $(cat broker.url)",
+		"  " + identity + " watch",
+		"  " + identity + " patch new --set update_window.flight=disarmed --out patches/mine",
+		"       and where a lock is stuck: --despite-lock fleet-updater --kill",
+		"  aimctl patch sign patches/mine --key " + f.inside(f.Key()),
+		"  aimctl rollout start patches/mine --key " + f.inside(f.Key()) + " --bake 5s --heartbeats 5 --state rollouts/mine.json --broker $(cat " + f.inside(f.BrokerURL()) + ")",
 	}
 }

@@ -3,7 +3,6 @@ package show
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/aim-control/aimlock/agent/rollout"
 	"github.com/aim-control/aimlock/agent/telemetry"
@@ -73,7 +72,7 @@ func narrateRollout(old, r *telemetry.Rollout) []said {
 			return nil // it ended before anybody looked
 		}
 		old = &telemetry.Rollout{State: r.State}
-		first := said{Action, fmt.Sprintf("%s%s, epoch %d, offers %s to %s", head, r.Controller, r.Epoch, r.Patch, waveWords(r, 0))}
+		first := said{Action, fmt.Sprintf("%s%s, epoch %d, offers %s to the canary: %s", head, r.Controller, r.Epoch, r.Patch, waveWords(r, 0))}
 		if r.Wave == 0 && r.Phase != string(rollout.Baking) {
 			return []said{first}
 		}
@@ -81,7 +80,7 @@ func narrateRollout(old, r *telemetry.Rollout) []said {
 	}
 	var all []said
 	if r.Wave != old.Wave {
-		all = append(all, said{Action, fmt.Sprintf("%swave %d of %d: %s", head, r.Wave, r.Waves-1, waveWords(r, r.Wave))})
+		all = append(all, said{Action, fmt.Sprintf("%swave %d of %d is offered it: %s", head, r.Wave, r.Waves-1, waveWords(r, r.Wave))})
 	}
 	if r.Phase == string(rollout.Baking) && (old.Phase != r.Phase || r.Wave != old.Wave) && r.State == string(rollout.Running) {
 		all = append(all, said{Plain, head + "the wave has it; it is watched before the next one"})
@@ -106,7 +105,7 @@ func narrateRollout(old, r *telemetry.Rollout) []said {
 	return all
 }
 
-// waveWords are the drones of a wave, and how many.
+// waveWords are the drones of a wave.
 func waveWords(r *telemetry.Rollout, wave uint32) string {
 	var names []string
 	for _, d := range r.Drones {
@@ -115,11 +114,7 @@ func waveWords(r *telemetry.Rollout, wave uint32) string {
 		}
 	}
 	slices.Sort(names)
-	what := "a wave"
-	if wave == 0 {
-		what = "the canary"
-	}
-	return strings.TrimSuffix(fmt.Sprintf("%s of %d: %s", what, len(names), ranges(names)), ": ")
+	return ranges(names)
 }
 
 func outcomes(r *telemetry.Rollout, of rollout.Outcome) (n int) {

@@ -55,18 +55,16 @@ func (t *Tale) patchTable(b *strings.Builder, width int) {
 		return
 	}
 	b.WriteString("\nConfigurations before and after, and what became of each patch\n\n")
-	fmt.Fprintf(b, "  %-11s %6s %6s", "drone", "before", "after")
-	for _, p := range t.patches {
-		fmt.Fprintf(b, "  %-*s", patchWidth(p), p)
+	line := func(head string, cell func(patch string) string) {
+		for _, p := range t.patches {
+			head += fmt.Sprintf("  %-*s", patchWidth(p), cell(p))
+		}
+		b.WriteString(strings.TrimRight(head, " ") + "\n")
 	}
-	b.WriteString("\n")
+	line(fmt.Sprintf("  %-11s %6s %6s", "drone", "before", "after"), func(patch string) string { return patch })
 	for _, name := range t.names {
 		r := t.rows[name]
-		fmt.Fprintf(b, "  %-11s %6d %6d", name, r.first, r.last)
-		for _, p := range t.patches {
-			fmt.Fprintf(b, "  %-*s", patchWidth(p), r.patchCell(p))
-		}
-		b.WriteString("\n")
+		line(fmt.Sprintf("  %-11s %6d %6d", name, r.first, r.last), r.patchCell)
 	}
 	for _, r := range t.rollouts {
 		text := fmt.Sprintf("rollout %s: %s, %d of %d drones have %s", r.ID, r.State, outcomes(r, rollout.Succeeded), len(r.Drones), r.Patch)

@@ -127,10 +127,42 @@ func tale(t *testing.T) (*Tale, []string) {
 	w := status("NOMINAL", "healthy", hot, waived)
 	w.Waived = []string{"lock"}
 	tl.Note(fleet.Note{At: at(7000), Drone: names[0], Kind: fleet.NoteStatus, Status: w})
+	tl.Mark(play.Mark{At: at(7100), Step: step("rollout all unstick canary=2 behind")})
+	rollouts(tl, at)
 	failed := step("expect p1 state=PAUSED")
 	tl.Mark(play.Mark{At: at(8000), Step: failed, Done: true, Failures: []play.Failure{{Step: failed, Drone: names[0], Seen: "state is NOMINAL"}}})
 	tl.Mark(play.Mark{At: at(8100), Step: step("expect p2 causes="), Done: true, Took: time.Second})
 	return tl, names
+}
+
+// rollouts tells of a patch that is committed, and of one that is taken back.
+func rollouts(tl *Tale, at func(int) time.Time) {
+	word := func(ms int, r telemetry.Rollout, outcomes ...string) {
+		r.Fleet, r.Controller, r.Epoch, r.Waves = "north", "aimsim", 2, 2
+		for i, o := range outcomes {
+			r.Drones = append(r.Drones, telemetry.RolloutDrone{Drone: tl.names[i], Wave: uint32(i / 2), State: o})
+		}
+		tl.Note(fleet.Note{At: at(ms), Kind: fleet.NoteRollout, Rollout: &r})
+	}
+	report := func(ms, drone int, r telemetry.Report) {
+		r.EndedMS, r.OfferedMS = 2100, 100
+		tl.Note(fleet.Note{At: at(ms), Drone: tl.names[drone], Kind: fleet.NoteReport, Report: &r})
+	}
+	ended := []telemetry.Evidence{{Key: "lock_holder", Value: "fleet-updater (pid 41)"}, {Key: "became", Value: "ended"}, {Key: "nonce", Value: "x"}}
+	word(7110, telemetry.Rollout{ID: "unstick", Patch: "unstick", State: "RUNNING", Phase: "OFFERING"}, "IN_PROGRESS", "IN_PROGRESS", "PENDING")
+	for n := range 2 {
+		report(7200, n, telemetry.Report{N: 1, Patch: "unstick", State: "TRIAL"})
+		report(7300, n, telemetry.Report{N: 2, Patch: "unstick", State: "COMMITTED", Evidence: ended})
+		report(7400, n, telemetry.Report{N: 3, Patch: "unstick", State: "COMMITTED"}) // again, after a restart
+	}
+	word(7310, telemetry.Rollout{ID: "unstick", Patch: "unstick", State: "RUNNING", Phase: "BAKING"}, "SUCCEEDED", "SUCCEEDED", "PENDING")
+	word(7400, telemetry.Rollout{ID: "unstick", Patch: "unstick", State: "RUNNING", Phase: "OFFERING", Wave: 1}, "SUCCEEDED", "SUCCEEDED", "IN_PROGRESS")
+	word(7500, telemetry.Rollout{ID: "unstick", Patch: "unstick", State: "FINISHED", Phase: "BAKING", Wave: 1}, "SUCCEEDED", "SUCCEEDED", "SUCCEEDED")
+	word(7550, telemetry.Rollout{ID: "old", Patch: "old", State: "STOPPED"}, "PENDING") // ended before anybody looked
+	word(7600, telemetry.Rollout{ID: "high", Patch: "high", State: "RUNNING", Phase: "OFFERING"}, "IN_PROGRESS", "PENDING", "PENDING")
+	report(7700, 0, telemetry.Report{N: 4, Patch: "high", State: "REVERTED", Reason: "check", Detail: "10-mission: too high"})
+	word(7710, telemetry.Rollout{ID: "high", Patch: "high", State: "ROLLING_BACK", Reason: "patrol-01: reverted"}, "REVERTED", "PENDING", "PENDING")
+	word(7720, telemetry.Rollout{ID: "high", Patch: "high", State: "STOPPED", Reason: "patrol-01: reverted"}, "REVERTED", "PENDING", "PENDING")
 }
 
 // TestPlain compares the whole story with testdata/plain.txt; AIMSIM_REWRITE=1
@@ -190,9 +222,9 @@ func TestPictureFits(t *testing.T) {
 			}
 		}
 	}
-	m.width, m.height = 150, 30
+	m.width, m.height = 150, 44
 	text := ansi.Strip(m.View())
-	for _, want := range []string{"patrol-01", "NOMINAL", "RESUMING", "DOWN", "HOT cause=lock", "lock waived", "97°", "An updater keeps the lock.", "the agent does not answer", "AUTO ↻2"} {
+	for _, want := range []string{"patrol-01", "NOMINAL", "RESUMING", "DOWN", "HOT cause=lock", "lock waived", "97°", "An updater keeps the lock.", "the agent does not answer", "AUTO ↻2", "ROLLOUT high  ✗□ □  STOPPED patrol-01: reverted"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the picture lacks %q:\n%s", want, text)
 		}
