@@ -162,3 +162,20 @@ func children(t *testing.T, pid int) []int {
 	}
 	return all
 }
+
+// TestFly: a fleet on patrol says what an operator in another shell needs, and
+// its files are where it says.
+func TestFly(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	lines := "wait all sim.flying=true\nrun cd $AIM_DIR && ls operator.key patches rollouts && grep mqtt://operator@ broker.url\nquit\n"
+	code, out, errs := aimsim(lines, "fly", "--plain", "--drones", "2", "--dir", dir)
+	if code != exitOK || errs != "" {
+		t.Errorf("exit code %d, %q\n%s", code, errs, out)
+	}
+	for _, want := range []string{"cd " + dir, "aimctl --identity drones/patrol-01/drone.toml watch", "rollout start patches/mine --key operator.key", "$(cat broker.url)", "The fleet flies."} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+}

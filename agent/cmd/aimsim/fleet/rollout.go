@@ -114,7 +114,7 @@ func (f *Fleet) Hints() []string {
 	return []string{
 		"In another shell, as the operator:  cd " + shellLine([]string{f.Dir}),
 		"  " + identity + " watch",
-		"  " + identity + " patch new --set update_window.flight=disarmed --out patches/mine",
+		"  " + identity + " patch new --set mission.altitude_m=60 --out patches/mine",
 		"       and where a lock is stuck: --despite-lock fleet-updater --kill",
 		"  aimctl patch sign patches/mine --key " + f.inside(f.Key()),
 		"  aimctl rollout start patches/mine --key " + f.inside(f.Key()) + " --bake 5s --heartbeats 5 --state rollouts/mine.json --broker $(cat " + f.inside(f.BrokerURL()) + ")",

@@ -49,7 +49,10 @@ func (r *row) take(at time.Time, s *telemetry.Status) {
 			once(&r.waived, w)
 		}
 		once(&r.leds, s.LED)
-		if r.last = s.Config.Version; r.first == 0 {
+		if s.Config.SHA256 != "" { // else it flies on what it has built in, until it has read the file
+			r.last = s.Config.Version
+		}
+		if r.first == 0 {
 			r.first = r.last
 		}
 	} else {

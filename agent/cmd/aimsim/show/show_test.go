@@ -97,7 +97,7 @@ func tale(t *testing.T) (*Tale, []string) {
 	waived := []telemetry.Cause{{Name: "lock", HeldMS: 12000, Text: "fleet-updater keeps the lock", Waived: true}}
 	status := func(state, led string, l telemetry.Lock, c []telemetry.Cause) *telemetry.Status {
 		s := &telemetry.Status{State: state, LED: led, Lock: l, Causes: c, UpMS: 3500, TimeMS: time.Now().UnixMilli()}
-		s.Config = telemetry.Config{Version: 41, Valid: true}
+		s.Config = telemetry.Config{Version: 41, SHA256: "41", Valid: true}
 		return s
 	}
 	step := func(line string) scenario.Step {
