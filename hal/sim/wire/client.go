@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	callTime = 3 * time.Second  // for a quick call
+	callTime = 10 * time.Second // for a quick call: a machine that stalls for seconds is no lost world
 	txTime   = 20 * time.Second // for a transfer: stuck ones before it take a second each
 )
 
