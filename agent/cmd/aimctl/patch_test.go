@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -105,6 +106,70 @@ func TestPatchWithoutIdentity(t *testing.T) {
 	}
 	if fi, err := os.Stat(filepath.Join(dir, "op.key")); err != nil || fi.Mode() != 0o600 {
 		t.Errorf("the secret key: %v, %v", fi.Mode(), err)
+	}
+}
+
+// What no drone would take is not signed, however the folder came to be.
+func TestSignRefuses(t *testing.T) {
+	dir := t.TempDir()
+	if _, _, err := aimctl(t, "patch", "keygen", "--no-password", "--out", dir); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	for name, c := range map[string]struct {
+		content string
+		change  func(*patch.Manifest)
+		want    string
+	}{
+		"good":              {content: "version = 2\n"},
+		"another version":   {content: "version = 3\n", want: "content: config.toml says version 3, patch.json 2"},
+		"a fault":           {content: "version = 2\nlock.tl = 5\n", want: "content: config.toml:2:6: lock.tl: is an unknown key"},
+		"below every floor": {content: "version = 2\nupdate_window.length = \"1m\"\nupdate_window.start = \"01:00\"\n", want: "floor: config.toml:2:"},
+		"a long override": {content: "version = 2\n", want: "override-too-long:", change: func(m *patch.Manifest) {
+			m.DespiteLock, m.Expires = &patch.Override{Nonce: patch.NewNonce(), Holder: "x"}, now.Add(2*time.Hour)
+		}},
+		"an endless override": {content: "version = 2\n", want: "override-too-long:", change: func(m *patch.Manifest) {
+			m.DespiteLock = &patch.Override{Nonce: patch.NewNonce(), Holder: "x"}
+		}},
+	} {
+		m := patch.Manifest{ID: "p", Fleet: "north", Targets: []string{patch.Everyone}, ConfigVersion: 2, Created: now}
+		if c.change != nil {
+			c.change(&m)
+		}
+		p, err := patch.New(m, []byte(c.content))
+		if err != nil {
+			t.Fatal(err)
+		}
+		folder := filepath.Join(t.TempDir(), "p")
+		if err := p.WriteFolder(folder); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = aimctl(t, "patch", "sign", folder, "--key", filepath.Join(dir, "operator.key"))
+		signed, _ := filepath.Glob(filepath.Join(folder, "*.minisig"))
+		if c.want == "" {
+			if err != nil || len(signed) != 2 {
+				t.Errorf("%s: %v, %q", name, err, signed)
+			}
+			continue
+		}
+		var e *exit
+		if !errors.As(err, &e) || e.code != exitRefused || !strings.Contains(err.Error(), "not signed: "+c.want) || len(signed) > 0 {
+			t.Errorf("%s: %v, %q; want %q", name, err, signed, c.want)
+		}
+	}
+}
+
+// A key file that appears while the passphrase is typed is not overwritten.
+func TestWriteNew(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "k")
+	if err := writeNew(path, []byte("first"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := writeNew(path, []byte("second"), 0o600)
+	got, _ := os.ReadFile(path)
+	if err == nil || !strings.Contains(err.Error(), "is there already") || string(got) != "first" {
+		t.Errorf("%v, %q", err, got)
 	}
 }
 

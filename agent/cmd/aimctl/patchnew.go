@@ -32,9 +32,9 @@ the identity where one is given. Nothing is written when anything is wrong, when
 A VALUE is TOML; text needs no quotes: --set lock.gc_interval=2s
 
 --despite-lock goes past the stuck lock of one HOLDER, as "aimctl lock status"
-names it ("unknown" where nobody does), once it is overdue. Such a patch lives for
-` + "30 minutes" + ` unless --expires says otherwise, an hour at most, and counts once
-on each drone.`,
+names it ("unknown" where it names nobody), once it is overdue. Such a patch lives
+for 30 minutes unless --expires says otherwise, an hour at most, and counts once on
+each drone.`,
 		Example: `  aimctl patch new --live aim_lock_config.conf --fleet north --set lock.gc_interval=2s
   aimctl patch new --live aim_lock_config.conf --from next.conf --fleet north \
       --target patrol-01,patrol-02 --only lock,update_window.flight --expires 24h

@@ -47,7 +47,7 @@ func (v *View) head() string {
 		state = append(state, "EXPIRED")
 	}
 	if !v.ContentOK {
-		state = append(state, "NOT WHAT WAS SIGNED")
+		state = append(state, "WRONG CONTENT")
 	}
 	switch n := len(v.SignedBy); n {
 	case 0:

@@ -47,6 +47,7 @@ func TestReport(t *testing.T) {
 			}
 		}},
 		"tampered":          {keys: []patch.SecretKey{one}, spoil: func(p *patch.Package) { p.Content = append(p.Content, '#') }},
+		"tampered-alike":    {spoil: func(p *patch.Package) { p.Content[len(p.Content)-2] = '1' }},
 		"no-revert":         {keys: []patch.SecretKey{one}, spoil: func(p *patch.Package) { p.Revert = nil }},
 		"revert-unsigned":   {keys: []patch.SecretKey{one}, spoil: unsignRevert},
 		"revert-broken":     {spoil: func(p *patch.Package) { p.Revert = []byte("\x1b[2J") }},
