@@ -169,6 +169,7 @@ func (p *patrol) try() {
 	p.tell("COMMITTED", "")
 	switch p.temper {
 	case "hot":
+		p.tellStatus() // the cause it had before ends a moment later
 		p.status.State, p.status.Requested, p.status.Flight, p.status.Causes = "NOMINAL", false, "armed", nil
 		p.status.Lock = telemetry.Lock{Verdict: "FREE"}
 	case "pauses":
