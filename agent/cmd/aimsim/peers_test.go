@@ -63,6 +63,10 @@ func TestMosquitto(t *testing.T) {
 		t.Errorf("exit code %d\n%s\n%s", code, out, errs)
 	}
 	stop()
+	again, out, errs := aimsim(peerScenario, "run", "--plain", "--drones", "2", "--dir", folder(t), "--broker", "mqtt://127.0.0.1:"+port, "-")
+	if again != exitOK {
+		t.Errorf("on what the first run has left at the broker: exit code %d\n%s\n%s", again, out, errs)
+	}
 	lines := strings.Join(heard(), "\n")
 	python := exec.Command("/usr/bin/python3", "-c", decoder) // another in PATH may lack msgpack
 	python.Stdin = strings.NewReader(lines)

@@ -39,6 +39,7 @@ type Fleet struct {
 	Drones []*Drone
 
 	o      Options
+	began  time.Time
 	broker string
 	key    patch.SecretKey // the operator's
 	live   []byte          // every drone's first live file
@@ -71,7 +72,7 @@ func (f *Fleet) Drone(name string) *Drone { return f.byName[name] }
 // are up. ctx's end stops the fleet; Close waits for that.
 func Start(ctx context.Context, o Options) (_ *Fleet, err error) {
 	ctx, cancel := context.WithCancel(ctx)
-	f := &Fleet{Layout: Layout{o.Dir}, o: o, broker: o.Broker, exe: o.Exe, byName: map[string]*Drone{}, spawn: newSpawner(), cancel: cancel}
+	f := &Fleet{Layout: Layout{o.Dir}, o: o, began: time.Now(), broker: o.Broker, exe: o.Exe, byName: map[string]*Drone{}, spawn: newSpawner(), cancel: cancel}
 	f.note = func(n Note) {
 		n.At = time.Now()
 		o.Note(n)
@@ -86,6 +87,11 @@ func Start(ctx context.Context, o Options) (_ *Fleet, err error) {
 	}
 	if err := f.build(ctx); err != nil {
 		return nil, err
+	}
+	if o.Broker != "" {
+		if err := f.sweep(ctx); err != nil {
+			return nil, fmt.Errorf("fleet: broker %s: %w; start it, or leave --broker away for the built-in one", f.Broker(), err)
+		}
 	}
 	f.ended.Add(1) // observe gives it back when it ends
 	if err := f.observe(ctx); err != nil {

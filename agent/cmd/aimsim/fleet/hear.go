@@ -15,6 +15,9 @@ func (d *Drone) hearReport(m telemetry.Received) error {
 	if err := telemetry.Decode(m.Payload, r); err != nil {
 		return err
 	}
+	if d.fleet.stale(m, r.TimeMS) {
+		return nil
+	}
 	d.mu.Lock()
 	fresh := d.seen.report(*r)
 	d.mu.Unlock()
@@ -33,6 +36,9 @@ func (f *Fleet) hearRollout(m telemetry.Received) {
 	r := new(telemetry.Rollout)
 	if err := telemetry.Decode(m.Payload, r); err != nil {
 		f.note(Note{Kind: NoteFleet, Text: fmt.Sprintf("a message on %s does not decode: %v", m.Topic, err)})
+		return
+	}
+	if f.stale(m, r.TimeMS) {
 		return
 	}
 	for _, d := range f.Drones {

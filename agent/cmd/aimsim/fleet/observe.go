@@ -84,7 +84,7 @@ func (f *Fleet) receive(m telemetry.Received) {
 		err = d.hearAvailability(m)
 	case telemetry.LeafStatus:
 		s := new(telemetry.Status)
-		if err = telemetry.Decode(m.Payload, s); err == nil {
+		if err = telemetry.Decode(m.Payload, s); err == nil && !f.stale(m, s.TimeMS) {
 			d.mu.Lock()
 			d.seen.status = s
 			d.mu.Unlock()
@@ -117,6 +117,9 @@ func (d *Drone) hearAvailability(m telemetry.Received) error {
 	}
 	if err := telemetry.Decode(m.Payload, &a); err != nil {
 		return err
+	}
+	if d.fleet.stale(m, a.TimeMS) {
+		return nil
 	}
 	d.mu.Lock()
 	changed := d.seen.availability(a)
