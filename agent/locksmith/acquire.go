@@ -161,7 +161,7 @@ func (c Claim) ttl(longest time.Duration) time.Duration {
 
 // writeRecord replaces the record. The caller has the commit lock.
 func (s *Smith) writeRecord(r Record) error {
-	if err := durable.ReplaceUnsynced(s.sys, s.record, r.Encode(), 0o644); err != nil {
+	if err := durable.Rewrite(s.sys, s.record, r.Encode(), 0o644); err != nil {
 		return fmt.Errorf("write the record: %w", err)
 	}
 	return nil

@@ -46,6 +46,15 @@ func (m *meddler) Renameat(a int, b string, c int, d string) error {
 	return m.Sys.Renameat(a, b, c, d)
 }
 
+func (m *meddler) Exchangeat(dir int, a, b string) error {
+	if m.rename != nil {
+		if err := m.rename(); err != nil {
+			return err
+		}
+	}
+	return m.Sys.Exchangeat(dir, a, b)
+}
+
 func (m *meddler) Openat(dir int, path string, flags int, mode uint32) (int, error) {
 	if m.forbidWrite != nil && flags&(unix.O_CREAT|unix.O_WRONLY|unix.O_RDWR|unix.O_TRUNC) != 0 {
 		m.forbidWrite("open for writing " + path)

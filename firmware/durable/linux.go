@@ -57,6 +57,10 @@ func (linux) Renameat(olddirfd int, oldpath string, newdirfd int, newpath string
 	return again(func() error { return unix.Renameat(olddirfd, oldpath, newdirfd, newpath) })
 }
 
+func (linux) Exchangeat(dirfd int, a, b string) error {
+	return again(func() error { return unix.Renameat2(dirfd, a, dirfd, b, unix.RENAME_EXCHANGE) })
+}
+
 func (linux) Unlinkat(dirfd int, path string, flags int) error {
 	return again(func() error { return unix.Unlinkat(dirfd, path, flags) })
 }

@@ -21,6 +21,9 @@ type Sys interface {
 	Fdatasync(fd int) error
 	Ftruncate(fd int, size int64) error
 	Renameat(olddirfd int, oldpath string, newdirfd int, newpath string) error
+	// Exchangeat swaps the files of two names in one directory, both of which
+	// exist: renameat2 with RENAME_EXCHANGE. EINVAL where the file system cannot.
+	Exchangeat(dirfd int, a, b string) error
 	// Unlinkat takes unix.AT_REMOVEDIR to remove an empty directory.
 	Unlinkat(dirfd int, path string, flags int) error
 	Mkdirat(dirfd int, path string, mode uint32) error

@@ -55,6 +55,34 @@ func (f *FS) rename(oldbase *inode, oldpath string, newbase *inode, newpath stri
 	return nil
 }
 
+// Exchangeat swaps two files of one directory.
+func (p *Proc) Exchangeat(dirfd int, a, b string) error {
+	return p.call("exchangeat", a, func() error {
+		base, err := p.at(dirfd)
+		if err != nil {
+			return err
+		}
+		f := p.fs
+		dir, first, err := f.walk(base, a)
+		if err != nil {
+			return err
+		}
+		other, second, err := f.walk(base, b)
+		if err != nil {
+			return err
+		}
+		x, y := dir.view.names[first], other.view.names[second]
+		switch {
+		case x == nil || y == nil:
+			return unix.ENOENT
+		case f.SplitRename || dir != other:
+			return unix.EINVAL
+		}
+		f.names(edit{dir, first, y}, edit{dir, second, x})
+		return nil
+	})
+}
+
 // Unlinkat removes a file, with AT_REMOVEDIR an empty directory.
 func (p *Proc) Unlinkat(dirfd int, name string, flags int) error {
 	return p.call("unlinkat", name, func() error {
