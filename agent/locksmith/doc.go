@@ -5,7 +5,7 @@
 //
 //	<run>/NAME.lock     kernel lock (OFD) of the lease; never unlinked; tmpfs, so empty at boot
 //	<run>/NAME.commit   kernel lock around every epoch change, every write of the record, every commit
-//	<state>/NAME.rec    who: metadata only, replaced by rename, not synced, kept across a boot as evidence
+//	<state>/NAME.rec    who: metadata only, replaced by an exchange of names, synced only if the lease lasts, kept across a boot as evidence
 //	<state>/NAME.epoch  how often it was granted: two checksummed slots, synced before a grant is told
 //
 // The kernel lock is the truth: it dies with its open file. The record only

@@ -33,7 +33,9 @@ func (l *Lease) start() {
 			if _, err := timer.Read(fired[:]); err != nil {
 				return // closed: the lease has ended
 			}
-			_ = l.valid() // cancels the context if the lease has ended
+			if l.valid() == nil { // cancels the context if the lease has ended
+				l.keep()
+			}
 		}
 	}()
 }

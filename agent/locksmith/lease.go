@@ -21,6 +21,9 @@ type Lease struct {
 	mu  sync.Mutex
 	fd  int // raw descriptor of the lock file, which carries the kernel lock; -1 once released
 	rec Record
+
+	keepMu sync.Mutex // held by whoever syncs the record
+	kept   int64      // Renewed of the record that is on the disk; 0: none, -1: released
 }
 
 func newLease(s *Smith, fd int, rec Record, ttl time.Duration, took *Evidence) *Lease {
@@ -134,6 +137,12 @@ func (l *Lease) validLocked() error {
 // that another was granted the lease in between, whose record is untouched. A
 // second release does nothing and returns ErrReleased.
 func (l *Lease) Release() error {
+	err := l.release()
+	l.unkeep()
+	return err
+}
+
+func (l *Lease) release() error {
 	// The record must not be rewritten by a renewal after it says released:
 	// both happen under the commit lock, and a renewal checks fd under it.
 	unlock, busy := l.s.lockCommit(context.Background())

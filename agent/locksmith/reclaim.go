@@ -47,6 +47,11 @@ func proof(found Facts, epoch uint64, now int64) *Evidence {
 	default:
 		e.Proof = fmt.Sprintf("the kernel granted the lock; no process %d with start %d runs", r.Process.PID, r.Process.Start)
 	}
+	// A power cut may bring an older record back, and a superseding lease has
+	// none. A larger distance is the leap over a lost epoch.
+	if last := epoch - 1; r.Epoch < last && last-r.Epoch < epochLeap {
+		e.Proof += fmt.Sprintf("; the record is not of the last grant, epoch %d, whose holder may have been another", last)
+	}
 	return e
 }
 
