@@ -28,7 +28,7 @@ func (a *app) lockCmd() *cobra.Command {
 		Args:  cobra.ArbitraryArgs,
 		RunE:  group,
 	}
-	cmd.AddCommand(a.lockStatusCmd(), a.lockRunCmd(), a.lockClearCmd())
+	cmd.AddCommand(a.lockStatusCmd(), a.lockRunCmd(), a.lockCommitCmd(), a.lockClearCmd())
 	return cmd
 }
 

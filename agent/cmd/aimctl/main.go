@@ -7,6 +7,7 @@
 //	aimctl config keys                   every key there is
 //	aimctl lock status                   who holds the configuration lock
 //	aimctl lock run -- CMD               run a command under the lock
+//	aimctl lock commit FILE              under lock run: put FILE in place, if the lease holds
 //	aimctl lock clear                    free a lock whose holder is provably gone
 //	aimctl watch                         every drone of the fleet, live
 //	aimctl command pause|resume|report   tell drones to hold, go on or report
