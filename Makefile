@@ -28,7 +28,7 @@ race: ## the tests under the race detector (needs gcc)
 	@command -v gcc >/dev/null || { echo "make race: gcc is missing: apt-get install gcc libc6-dev"; exit 1; }
 	CGO_ENABLED=1 go test -race -timeout 900s ./...
 
-peers: ## tests against Debian's mosquitto, python3-msgpack, minisign, spin and lua5.3
+peers: ## tests against Debian's mosquitto, python3, minisign, spin, lua5.3 and gcc
 	@scripts/peers-installed
 	go test -count=1 -tags peers -run 'Peer|Mosquitto|Minisign|Spin' -timeout 240s ./agent/... ./firmware/...
 

@@ -51,6 +51,8 @@
 // When the commit lock is refused too ([ErrCommitBusy]) there is no fourth
 // way: the update is WAITING(lock). A commit without it would lose updates.
 //
+// PROTOCOL.md says how programs in other languages take part, with examples.
+//
 // Every point in time is nanoseconds of CLOCK_BOOTTIME, which counts suspend
 // and which nobody can set. The wall clock is a hint for display.
 //
