@@ -148,16 +148,16 @@ func (s *Slots) write(data []byte) (step string, err error) {
 	case len(data) > s.size:
 		return "write", fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(data), s.size)
 	}
-	if !s.named { // another process made the file and may not have come so far
-		if err := syncDir(s.sys, filepath.Dir(s.path)); err != nil {
-			return "sync its directory", err
-		}
-		s.named = true
-	}
 	_, seq, err := s.read()
 	if err != nil {
 		return "read", err
 	}
+	if !s.named && seq == 0 { // another process made the file and may not have come so far
+		if err := syncDir(s.sys, filepath.Dir(s.path)); err != nil {
+			return "sync its directory", err
+		}
+	}
+	s.named = true // whoever wrote a slot had done that before
 	if seq == maxNumber {
 		return "write", fmt.Errorf("%w: sequence number %d", ErrDamaged, seq)
 	}
