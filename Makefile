@@ -12,7 +12,7 @@ FUZZTIME ?= 10s
 PROGRAMS  = aimd aimctl aimsim
 
 .DEFAULT_GOAL := help
-.PHONY: help run test race peers fuzz bench lint verify-gen generate build cross clean
+.PHONY: help run test race peers fuzz bench bench-locks lint verify-gen generate build cross clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,10 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 
 bench: ## DESIGN's budgets beside what is measured
 	go run ./agent/bench
+
+bench-locks: ## our lock beside gofrs/flock, O_EXCL files and etcd, in a module of its own
+	cd agent/bench/locks && go test . && go build -o $${TMPDIR:-/tmp}/aimlocks.$$$$ . && \
+		{ timeout 70 $${TMPDIR:-/tmp}/aimlocks.$$$$; code=$$?; rm -f $${TMPDIR:-/tmp}/aimlocks.$$$$; exit $$code; }
 
 lint: ## go vet for every target, staticcheck, gofmt
 	go vet ./... && GOARCH=arm go vet ./... && go vet -tags peers ./agent/... ./firmware/... && go vet -tags hardware ./hal/...
