@@ -8,7 +8,7 @@ import (
 // CommitAs is [Lease.Commit] for a program that works under another process's
 // lease and was told its epoch, as a command of "aimctl lock run" is. It runs
 // write under the commit lock if that epoch is the current one and the lock is
-// HELD under it; else it refuses with ErrStale or ErrExpired, or with
+// HELD under it; else it refuses with *Lost (ErrStale, ErrExpired) or with
 // ErrCommitBusy, and write has not run.
 func (s *Smith) CommitAs(ctx context.Context, epoch uint64, write func() error) error {
 	unlock, err := s.lockCommit(ctx)
@@ -17,7 +17,7 @@ func (s *Smith) CommitAs(ctx context.Context, epoch uint64, write func() error) 
 	}
 	defer unlock()
 	if err := s.current(epoch); err != nil {
-		return fmt.Errorf("locksmith: commit: %w", err)
+		return s.over("commit", Record{Name: s.name, Epoch: epoch}, err)
 	}
 	return write()
 }
@@ -41,5 +41,5 @@ func (s *Smith) current(epoch uint64) error {
 	case look.Verdict == Overdue && look.Record.Epoch == epoch:
 		return ErrExpired
 	}
-	return fmt.Errorf("%w (%s: %s)", ErrStale, look.Verdict, look.Evidence)
+	return fmt.Errorf("%w (its holder has it no more)", ErrStale)
 }

@@ -54,8 +54,8 @@ func (l *Lease) Reclaimed() *Evidence { return l.took }
 // otherwise.
 func (l *Lease) Superseded() *Superseded { return l.passed }
 
-// Renew begins the lease's time again. It is refused with ErrStale, ErrExpired
-// or ErrReleased; then it has changed nothing.
+// Renew begins the lease's time again. It is refused with *Lost (ErrStale,
+// ErrExpired, ErrReleased); then it has changed nothing.
 func (l *Lease) Renew() error {
 	return l.locked("renew", func(rec Record) error {
 		now := l.s.host.Now()
@@ -73,8 +73,8 @@ func (l *Lease) Renew() error {
 }
 
 // Commit runs write under the commit lock if the lease is still current, and
-// returns its error. It refuses with ErrStale, ErrExpired or ErrReleased and
-// with ErrCommitBusy, which means WAITING(lock); then write has not run. write
+// returns its error. It refuses with *Lost (ErrStale, ErrExpired,
+// ErrReleased) and with ErrCommitBusy, which means WAITING(lock); then write has not run. write
 // must be short (a rename, a sync of the folder) and must not use this lock.
 func (l *Lease) Commit(write func() error) error {
 	return l.locked("commit", func(Record) error { return write() })
@@ -84,7 +84,7 @@ func (l *Lease) Commit(write func() error) error {
 func (l *Lease) locked(what string, act func(Record) error) error {
 	err := l.ctx.Err()
 	if err != nil {
-		return fmt.Errorf("locksmith: %s: %w", what, context.Cause(l.ctx))
+		return l.s.over(what, l.Record(), context.Cause(l.ctx))
 	}
 	unlock, err := l.s.lockCommit(l.ctx)
 	if err != nil {
@@ -92,7 +92,7 @@ func (l *Lease) locked(what string, act func(Record) error) error {
 	}
 	defer unlock()
 	if err := l.valid(); err != nil {
-		return fmt.Errorf("locksmith: %s: %w", what, err)
+		return l.s.over(what, l.Record(), err)
 	}
 	return act(l.Record())
 }
@@ -154,7 +154,7 @@ func (l *Lease) release() error {
 	l.fd = -1
 	l.mu.Unlock()
 	if fd < 0 {
-		return fmt.Errorf("locksmith: release: %w", ErrReleased)
+		return l.s.over("release", rec, ErrReleased)
 	}
 	err := busy
 	if busy == nil {
@@ -163,7 +163,7 @@ func (l *Lease) release() error {
 	l.cancel(ErrReleased)
 	l.s.drop(fd)
 	if err != nil {
-		return fmt.Errorf("locksmith: release: %w", err)
+		return l.s.over("release", rec, err)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func TestKilledHolderIsReclaimed(t *testing.T) {
@@ -34,7 +35,7 @@ func TestKilledHolderIsReclaimed(t *testing.T) {
 		t.Fatalf("reclaim: %v, %v", e, err)
 	}
 	r := before.Record
-	want := Evidence{r.Holder, r.Process.PID, r.Role, r.Reason, 2, 1, Dead, r.Acquired, e.At, e.Proof}
+	want := Evidence{r.Holder, r.Process.PID, r.Role, r.Reason, 2, 1, Dead, r.Acquired, e.At, e.Proof, Deadline(r, 30*time.Second)}
 	if *e != want || e.At < r.Acquired || !strings.Contains(e.Proof, "no process "+strconv.Itoa(r.Process.PID)) {
 		t.Errorf("evidence %+v", e)
 	}

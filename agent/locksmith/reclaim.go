@@ -19,6 +19,7 @@ type Evidence struct {
 	AcquiredAt int64  // CLOCK_BOOTTIME ns; of an earlier boot's clock under BOOT
 	At         int64  // of the reclaim, CLOCK_BOOTTIME ns
 	Proof      string // in words
+	Until      int64  // effective end of the dead holder's lease, CLOCK_BOOTTIME ns of its boot
 }
 
 // String is one line for a log.
@@ -38,6 +39,7 @@ func proof(found Facts, epoch uint64, now int64) *Evidence {
 	e := &Evidence{
 		Holder: r.Holder, PID: r.Process.PID, Role: r.Role, Reason: r.Reason,
 		Epoch: epoch, OldEpoch: r.Epoch, Verdict: verdict, AcquiredAt: r.Acquired, At: now,
+		Until: Deadline(r, found.MaxTTL),
 	}
 	switch {
 	case verdict == Boot:
