@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestKilledHolderIsReclaimed(t *testing.T) {
@@ -150,6 +152,10 @@ func TestLateCommitOfAnotherProcess(t *testing.T) {
 				}
 			}
 			signal(syscall.SIGSTOP)
+			// Told before each of its threads stands, it could stop in its commit.
+			if err := unix.Waitid(unix.P_PID, c.cmd.Process.Pid, nil, unix.WSTOPPED, nil); err != nil {
+				t.Fatal(err)
+			}
 			c.tell(late)
 			if err := os.Remove(s.lock); err != nil { // what only a fence survives
 				t.Fatal(err)
