@@ -72,7 +72,11 @@ func TestRecordedTemperatures(t *testing.T) {
 		{"lm75 nobody drives the bus", NewLM75, []i2ctest.IO{reads(0xFF, 0xFF)}, lm75Ours, 0, ErrImplausible},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			bus := &i2ctest.Playback{Ops: append([]i2ctest.IO{c.ours}, c.ops...), DontPanic: true}
+			ops := append([]i2ctest.IO{c.ours}, c.ops...)
+			if c.err == nil {
+				ops = append(ops, c.ops[0]) // a first reading is looked at twice
+			}
+			bus := &i2ctest.Playback{Ops: ops, DontPanic: true}
 			d, err := c.open(bus, 0x48)
 			if err != nil {
 				t.Fatal(err)
@@ -126,7 +130,8 @@ func (f *flaky) Tx(addr uint16, w, r []byte) error {
 // given out before the chip has converted, and no transfer is wasted on it.
 func TestPowerUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		bus := &i2ctest.Playback{DontPanic: true, Ops: []i2ctest.IO{tmp102POR, tmp102Write, tmp102Ours, reads(0x0C, 0x81), reads(0x0C, 0x89)}}
+		bus := &i2ctest.Playback{DontPanic: true, Ops: []i2ctest.IO{tmp102POR, tmp102Write, tmp102Ours,
+			reads(0x0C, 0x81), tmp102Ours, reads(0x0C, 0x81), reads(0x0C, 0x89)}}
 		d, _ := New(bus, 0x48)
 		began := time.Now()
 		for time.Since(began) < settle {
@@ -150,8 +155,8 @@ func TestPowerUp(t *testing.T) {
 func TestBrownOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		bus := &i2ctest.Playback{DontPanic: true, Ops: []i2ctest.IO{
-			tmp102Ours, reads(0x30, 0x01), reads(0x00, 0x00),
-			tmp102POR, tmp102Write, tmp102Ours, reads(0x30, 0x01)}}
+			tmp102Ours, reads(0x30, 0x01), reads(0x30, 0x01), reads(0x00, 0x00),
+			tmp102POR, tmp102Write, tmp102Ours, reads(0x30, 0x01), tmp102Ours, reads(0x30, 0x01)}}
 		d, _ := New(bus, 0x48)
 		var good, notReady int
 		for range 20 {
@@ -181,16 +186,24 @@ func TestBrownOut(t *testing.T) {
 // Every transfer may fail: the cause shows, and once the bus is well the chip
 // gives samples again without anybody's help.
 func TestBusErrorsKeepTheirCauseAndHeal(t *testing.T) {
-	for fail := 1; fail <= 4; fail++ {
+	for fail := 1; fail <= 6; fail++ {
 		synctest.Test(t, func(t *testing.T) {
-			ops := []i2ctest.IO{tmp102POR, tmp102Write, tmp102Ours, reads(0x0C, 0x81)}
+			ops := []i2ctest.IO{tmp102POR, tmp102Write, tmp102Ours}
+			twice := []i2ctest.IO{reads(0x0C, 0x81), reads(0x0C, 0x81)}
+			checked := []i2ctest.IO{reads(0x0C, 0x81), tmp102Ours, reads(0x0C, 0x81)}
 			switch fail { // what the chip sees of the two attempts
+			case 1:
+				ops = append(ops, checked...)
 			case 2:
-				ops = append([]i2ctest.IO{tmp102POR}, ops...)
+				ops = append(append([]i2ctest.IO{tmp102POR}, ops...), checked...)
 			case 3:
-				ops = []i2ctest.IO{tmp102POR, tmp102Write, tmp102Ours, reads(0x0C, 0x81)}
+				ops = append(ops, checked...)
 			case 4:
-				ops = []i2ctest.IO{tmp102POR, tmp102Write, tmp102Ours, tmp102Ours, reads(0x0C, 0x81)}
+				ops = append(append(ops, tmp102Ours), twice...)
+			case 5:
+				ops = append(append(append(ops, reads(0x0C, 0x81)), tmp102Ours), twice...)
+			case 6:
+				ops = append(append(append(ops, reads(0x0C, 0x81), tmp102Ours), tmp102Ours), twice...)
 			}
 			bus := &flaky{Playback: i2ctest.Playback{DontPanic: true, Ops: ops}, fails: map[int]error{fail: syscall.ENXIO}}
 			d, _ := New(bus, 0x48)
