@@ -39,10 +39,24 @@ type Line struct {
 	Debounce time.Duration // inputs: a level must stand this long to count; 0: none
 }
 
-// Sensor is one temperature sensor on a bus.
+// Sensor is one chip on a bus that measures: a temperature if it stands in
+// Motors ("tmp102", "tmp105", "lm75"; "ina228": its own die's), a supply if it
+// stands in Supplies ("ina226", "ina228").
 type Sensor struct {
-	Name string // ours, "motor1"
-	Chip string // "tmp102", "tmp105" or "lm75"
+	Name string // ours, "motor1", "battery"
+	Chip string
+	Bus  string // Bus.Name
+	Addr uint16 // 7-bit address
+	// Supplies: the shunt resistor in µΩ, and the highest current that it
+	// shall measure in A.
+	ShuntMicroOhm uint32
+	MaxAmps       uint16
+}
+
+// RGB is a chip that shows both status LEDs in the colours of one lamp, in
+// place of two lines: "tca62724" (ArduPilot's ToshibaLED) or "ncp5623".
+type RGB struct {
+	Chip string // empty: the LEDs are lines
 	Bus  string // Bus.Name
 	Addr uint16 // 7-bit address
 }
@@ -53,7 +67,9 @@ type Board struct {
 	Name      string
 	Buses     []Bus
 	Motors    []Sensor
-	Companion string // file with the companion computer's temperature in milli-°C; empty: none
+	Supplies  []Sensor // power monitors
+	RGB       RGB      // a board that has one needs no lines LED_BLUE and LED_AMBER
+	Companion string   // file with the companion computer's temperature in milli-°C; empty: none
 	Inputs    []Line
 	Outputs   []Line
 	Watchdog  string // the watchdog's device; empty: none

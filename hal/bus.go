@@ -19,6 +19,9 @@ import (
 // handful, and a bus is busy for 90 µs a byte. The kernel allows 8192.
 const maxTransfer = 256
 
+// maxMessages bounds one transaction, I2C_RDWR_IOCTL_MAX_MSGS of the kernel.
+const maxMessages = 42
+
 // From linux/i2c-dev.h and linux/i2c.h.
 const (
 	ioctlFuncs = 0x0705
@@ -45,12 +48,14 @@ type messages struct {
 // second unless somebody changed it, and we leave that setting alone because
 // it belongs to everyone on the bus.
 type kernelBus struct {
+	bus board.Bus
 	dev string
 
-	mu   sync.Mutex
-	fd   int // −1: closed
-	msgs [2]message
-	set  messages
+	mu     sync.Mutex
+	fd     int // −1: not open
+	closed bool
+	msgs   [maxMessages]message
+	set    messages
 	// rdwr hands a set to the kernel and returns how many messages it
 	// carried out: the seam of the tests.
 	rdwr func(fd int, set *messages) (int, error)
@@ -59,20 +64,29 @@ type kernelBus struct {
 var _ i2c.BusCloser = (*kernelBus)(nil)
 
 func openBus(b board.Bus) (*kernelBus, error) {
+	fd, err := openDev(b)
+	if err != nil {
+		return nil, err
+	}
+	return &kernelBus{bus: b, dev: b.Dev, fd: fd, rdwr: rdwr}, nil
+}
+
+// openDev opens the character device and makes sure of what it is.
+func openDev(b board.Bus) (int, error) {
 	fd, err := unix.Open(b.Dev, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, fmt.Errorf("hal: bus %s: open %s: %w%s", b.Name, b.Dev, err, busRemedy(err))
+		return -1, fmt.Errorf("hal: bus %s: open %s: %w%s", b.Name, b.Dev, err, busRemedy(err))
 	}
 	var funcs uintptr // unsigned long
 	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), ioctlFuncs, uintptr(unsafe.Pointer(&funcs)))
 	if errno == 0 && funcs&funcI2C != 0 {
-		return &kernelBus{dev: b.Dev, fd: fd, rdwr: rdwr}, nil
+		return fd, nil
 	}
 	unix.Close(fd)
 	if errno != 0 {
-		return nil, fmt.Errorf("hal: bus %s: %s is no i2c-dev bus: %w; correct the board table", b.Name, b.Dev, errno)
+		return -1, fmt.Errorf("hal: bus %s: %s is no i2c-dev bus: %w; correct the board table", b.Name, b.Dev, errno)
 	}
-	return nil, fmt.Errorf("hal: bus %s: the adapter of %s does SMBus only: %w; wire the sensors to another", b.Name, b.Dev, errors.ErrUnsupported)
+	return -1, fmt.Errorf("hal: bus %s: the adapter of %s does SMBus only: %w; wire the sensors to another", b.Name, b.Dev, errors.ErrUnsupported)
 }
 
 func busRemedy(err error) string {
@@ -102,18 +116,46 @@ func (b *kernelBus) String() string { return b.dev }
 // not answer (some adapters: EREMOTEIO), unix.ETIMEDOUT for a stuck bus.
 // Nothing is tried again: a write may have got through.
 func (b *kernelBus) Tx(addr uint16, w, r []byte) error {
+	if err := b.check(addr, w, r); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.ready(); err != nil {
+		return err
+	}
+	if err := b.carryOut(b.append(0, addr, w, r)); err != nil {
+		return fmt.Errorf("hal: %s: 0x%02x: %w", b.dev, addr, err)
+	}
+	return nil
+}
+
+func (b *kernelBus) check(addr uint16, w, r []byte) error {
 	switch {
 	case addr < 0x08 || addr > 0x77:
 		return fmt.Errorf("hal: %s: address 0x%02x is not in 0x08 to 0x77: %w", b.dev, addr, unix.EINVAL)
 	case len(w) > maxTransfer || len(r) > maxTransfer:
 		return fmt.Errorf("hal: %s: transfer of %d and %d bytes, at most %d each: %w", b.dev, len(w), len(r), maxTransfer, unix.EMSGSIZE)
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.fd < 0 {
+	return nil
+}
+
+// ready opens a bus that Reopen let go. mu is held.
+func (b *kernelBus) ready() error {
+	if b.closed {
 		return fmt.Errorf("hal: %s: %w", b.dev, os.ErrClosed)
 	}
-	n := 0
+	if b.fd >= 0 {
+		return nil
+	}
+	fd, err := openDev(b.bus)
+	b.fd = fd
+	return err
+}
+
+// append adds a transfer's messages after the first n and returns how many
+// there are now. mu is held.
+func (b *kernelBus) append(n int, addr uint16, w, r []byte) int {
 	if len(w) > 0 {
 		b.msgs[n] = message{addr: addr, length: uint16(len(w)), buf: unsafe.SliceData(w)}
 		n++
@@ -122,19 +164,22 @@ func (b *kernelBus) Tx(addr uint16, w, r []byte) error {
 		b.msgs[n] = message{addr: addr, flags: flagRead, length: uint16(len(r)), buf: unsafe.SliceData(r)}
 		n++
 	}
+	return n
+}
+
+// carryOut makes one transaction of the first n messages. mu is held.
+func (b *kernelBus) carryOut(n int) error {
 	if n == 0 {
 		return nil
 	}
 	b.set = messages{first: &b.msgs[0], count: uint32(n)}
 	done, err := b.rdwr(b.fd, &b.set)
-	b.set, b.msgs = messages{}, [2]message{} // keep nobody's memory alive
+	b.set = messages{}
+	clear(b.msgs[:n]) // keep nobody's memory alive
 	if err == nil && done != n {
 		err = io.ErrUnexpectedEOF
 	}
-	if err != nil {
-		return fmt.Errorf("hal: %s: 0x%02x: %w", b.dev, addr, err)
-	}
-	return nil
+	return err
 }
 
 // SetSpeed always fails: the device tree sets the speed, for everyone.
@@ -146,6 +191,21 @@ func (b *kernelBus) SetSpeed(physic.Frequency) error {
 func (b *kernelBus) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.closed = true
+	return b.letGo()
+}
+
+// Reopen lets the device go until the next transfer opens it again. A bus that
+// is wedged can be brought back by binding its adapter's driver anew, and the
+// kernel waits with that until nobody has the device open.
+func (b *kernelBus) Reopen() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.letGo()
+}
+
+// letGo closes the descriptor. mu is held.
+func (b *kernelBus) letGo() error {
 	if b.fd < 0 {
 		return nil
 	}

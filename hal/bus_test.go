@@ -98,7 +98,7 @@ func TestMessages(t *testing.T) {
 				t.Fatalf("%s: read % x", c.name, r)
 			}
 		}
-		if b.set != (messages{}) || b.msgs != [2]message{} {
+		if b.set != (messages{}) || b.msgs != [maxMessages]message{} {
 			t.Errorf("%s: the bus keeps the caller's memory", c.name)
 		}
 	}

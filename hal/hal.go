@@ -46,13 +46,41 @@ type Sensor struct {
 	// Sense takes a fresh sample. It blocks for the transfer, about a
 	// millisecond, or a second on a stuck bus. It allocates nothing unless it
 	// fails, sets its chip up again by itself after errors, and is for one
-	// goroutine at a time.
+	// goroutine at a time. An error is UNKNOWN and says why; a sample without
+	// one was converted by the chip at most 0.3 s ago.
 	Sense func() (physic.Temperature, error)
+
+	// The two halves of a sample whose transfers are joined with others';
+	// nil: its driver has none.
+	queue func(add func(addr uint16, w, r []byte)) bool
+	take  func() (physic.Temperature, bool)
+}
+
+// Supply is what a power monitor measures.
+type Supply struct {
+	Voltage physic.ElectricPotential
+	Current physic.ElectricCurrent // positive: out of the supply
+	Power   physic.Power
+}
+
+// SupplySensor is one power monitor.
+type SupplySensor struct {
+	Name string
+	// Sense is as Sensor's.
+	Sense func() (Supply, error)
+
+	queue func(add func(addr uint16, w, r []byte)) bool
+	take  func() (Supply, bool)
 }
 
 // SensorBus is the sensors of one bus: one sampler goroutine serves it, so
-// that a stuck bus delays its own sensors only.
+// that a stuck bus delays its own sensors only. Each Sense may be called on
+// its own; Round reads all of them, as cheaply as the bus allows.
 type SensorBus struct {
-	Name    string
-	Sensors []Sensor
+	Name     string
+	Sensors  []Sensor
+	Supplies []SupplySensor
+
+	bus  i2c.Bus // what Round joins transfers on; nil: it does not
+	plan *plan   // made by the first Round
 }

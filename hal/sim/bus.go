@@ -31,12 +31,29 @@ type bus struct {
 	target string
 	turn   chan struct{}
 	rng    *rand.Rand
-	motors map[uint16]*motor // by address
+	parts  map[uint16]*part // by address
+	joined []byte           // what a joined transfer has read so far; turn guards it
+}
+
+// chip is the registers of a chip. The world's mu is held in all methods; now
+// never goes back.
+type chip interface {
+	write(now int64, data []byte)
+	read(now int64, r []byte)
+	reset(now int64)   // a brown-out
+	convert(now int64) // what is measured may change after this
+}
+
+// part is a chip with its place on the board. Chips that are not simulated
+// are not on their bus.
+type part struct {
+	name string // what Break calls it
+	chip chip
 }
 
 func newBus(w *World, name string) *bus {
 	target := "bus:" + name
-	return &bus{w: w, name: name, target: target, turn: make(chan struct{}, 1), rng: w.random(target), motors: map[uint16]*motor{}}
+	return &bus{w: w, name: name, target: target, turn: make(chan struct{}, 1), rng: w.random(target), parts: map[uint16]*part{}}
 }
 
 // Bus opens a bus of the board. Any number may be open at a time; their
@@ -87,6 +104,11 @@ func (o *openBus) Tx(addr uint16, w, r []byte) error {
 func (b *bus) transfer(addr uint16, w, r []byte) syscall.Errno {
 	b.turn <- struct{}{}
 	defer func() { <-b.turn }()
+	return b.carryOut(addr, w, r)
+}
+
+// carryOut makes a transfer on a bus that is taken.
+func (b *bus) carryOut(addr uint16, w, r []byte) syscall.Errno {
 	switch b.fault(addr) {
 	case nack:
 		time.Sleep(11 * bitTime) // start, address, stop
@@ -122,10 +144,10 @@ func (b *bus) fault(addr uint16) string {
 	if kind := b.w.kind(b.target); kind != "" {
 		return kind
 	}
-	if m := b.motors[addr]; m != nil {
-		return b.w.kind(m.name)
+	if p := b.parts[addr]; p != nil {
+		return b.w.kind(p.name)
 	}
-	if addr == 0 && len(b.motors) > 0 {
+	if addr == 0 && len(b.parts) > 0 {
 		return "" // general call
 	}
 	return nack // nobody there
@@ -133,16 +155,23 @@ func (b *bus) fault(addr uint16) string {
 
 // exchange moves the bytes; the world's mu is held.
 func (b *bus) exchange(addr uint16, w, r []byte) syscall.Errno {
-	m := b.motors[addr]
+	p := b.parts[addr]
 	switch {
 	case addr == 0:
 		return b.generalCall(w, r)
-	case m == nil:
+	case p == nil:
 		return syscall.ENXIO
 	}
-	m.chip.write(b.w.now, w)
-	m.chip.read(b.w.now, r)
-	if b.w.kind(b.target) == garbage || b.w.kind(m.name) == garbage {
+	if _, never := p.chip.(interface{ writeOnly() }); never && len(r) > 0 {
+		return syscall.ENXIO
+	}
+	if len(w) > 0 {
+		p.chip.write(b.w.now, w)
+	}
+	if len(r) > 0 {
+		p.chip.read(b.w.now, r)
+	}
+	if b.w.kind(b.target) == garbage || b.w.kind(p.name) == garbage {
 		for i := range r {
 			r[i] = byte(b.rng.Uint32())
 		}
@@ -150,16 +179,27 @@ func (b *bus) exchange(addr uint16, w, r []byte) syscall.Errno {
 	return 0
 }
 
-// generalCall is address 0: 0x06 resets every chip, other bytes mean nothing
-// to them, and nobody answers a read.
+// generalCall is address 0: 0x06 resets every chip that knows it, other bytes
+// mean nothing to them, and nobody answers a read.
 func (b *bus) generalCall(w, r []byte) syscall.Errno {
 	if len(r) > 0 {
 		return syscall.ENXIO
 	}
 	if len(w) == 1 && w[0] == 0x06 {
-		for _, m := range b.motors {
-			m.chip.reset(b.w.now)
+		for _, p := range b.parts {
+			if _, hears := p.chip.(interface{ hearsReset() }); hears {
+				p.chip.reset(b.w.now)
+			}
 		}
 	}
 	return 0
+}
+
+// fit puts a chip on a bus of the board; a bus that the board lacks has none.
+func (w *World) fit(bus string, addr uint16, name string, c chip) {
+	if b := w.buses[bus]; b != nil && c != nil {
+		p := &part{name: name, chip: c}
+		b.parts[addr] = p
+		w.parts = append(w.parts, p)
+	}
 }

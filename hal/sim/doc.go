@@ -26,6 +26,8 @@
 //
 //	motor1 …     nack (no acknowledge), stuck (clock held), garbage (random
 //	             bytes), reset (a brown-out: registers at power-up values, once)
+//	battery      a supply's power monitor: as a motor's sensor
+//	rgb          the RGB chip of the status LEDs: as a motor's sensor
 //	bus:motors   nack, stuck, garbage: every chip on that bus
 //	companion    nack (the read fails), garbage (text that is no temperature)
 //	line:HOLDING float (random levels), cut (the wire is broken: the pull-down

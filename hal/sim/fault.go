@@ -23,6 +23,12 @@ func (w *World) Targets() []string {
 	for _, m := range w.motors {
 		all = append(all, m.name)
 	}
+	for _, r := range w.rails {
+		all = append(all, r.name)
+	}
+	if w.lamp != nil {
+		all = append(all, lampTarget)
+	}
 	if w.board.Companion != "" {
 		all = append(all, "companion")
 	}
@@ -88,9 +94,9 @@ func (w *World) Fix(target string) error {
 }
 
 func (w *World) resetChip(target string) {
-	for _, m := range w.motors {
-		if m.name == target && m.chip != nil {
-			m.chip.reset(w.now)
+	for _, p := range w.parts {
+		if p.name == target {
+			p.chip.reset(w.now)
 		}
 	}
 }

@@ -40,7 +40,7 @@ type motor struct {
 	spread float64 // °C by which it differs from the others in cruise
 	forced float64 // steady temperature forced by HeatMotor; NaN: by its load
 	heat   temperature
-	chip   *tmp102 // nil: a chip that is not simulated
+	chip   chip // nil: a chip that is not simulated
 }
 
 func (w *World) addMotor(s board.Sensor, spread float64) {
@@ -48,15 +48,23 @@ func (w *World) addMotor(s board.Sensor, spread float64) {
 	m := &motor{name: s.Name, bus: s.Bus, spread: spread, forced: math.NaN()}
 	m.heat = temperature{c: idle, steady: idle, tau: w.model.Tau}
 	w.motors = append(w.motors, m)
-	if b := w.buses[s.Bus]; b != nil && s.Chip == "tmp102" {
+	switch s.Chip {
+	case "tmp102":
 		m.chip = newTMP102(&m.heat, 0)
-		b.motors[s.Addr] = m
+	case "tmp105":
+		m.chip = newLM75(&m.heat, 0, true)
+	case "lm75":
+		m.chip = newLM75(&m.heat, 0, false)
+	case "ina228":
+		m.chip = newINA228(&rail{}, &m.heat, 0)
 	}
+	w.fit(s.Bus, s.Addr, s.Name, m.chip)
 }
 
 // setLoads gives every motor the steady temperature of its load.
 func (w *World) setLoads() {
 	load := w.fly.load()
+	w.setRails(load)
 	for _, m := range w.motors {
 		steady := m.forced
 		if math.IsNaN(steady) {
@@ -76,6 +84,11 @@ func (w *World) setCompanion() {
 	steady := w.hotCPU
 	if math.IsNaN(steady) {
 		steady = w.model.CompanionC
+	}
+	for _, r := range w.rails {
+		if r.chip != nil {
+			r.chip.convert(w.now) // it may measure its own die, which is as warm
+		}
 	}
 	w.companion.towards(w.now, steady, w.model.Tau)
 }

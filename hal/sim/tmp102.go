@@ -56,6 +56,9 @@ func newTMP102(heat *temperature, now int64) *tmp102 {
 	return c
 }
 
+// hearsReset: a general call with 0x06 resets it.
+func (c *tmp102) hearsReset() {}
+
 // reset gives every register its power-up value: temperature 0 °C until the
 // first conversion ends, 12 bits, 4 Hz, limits 75 and 80 °C.
 func (c *tmp102) reset(now int64) {

@@ -26,7 +26,10 @@ type World struct {
 	model     Model
 	board     *board.Board
 	buses     map[string]*bus
+	parts     []*part // every chip
 	motors    []*motor
+	rails     []*rail
+	lamp      lamp // nil: the board has no RGB chip
 	companion temperature
 	hotCPU    float64 // °C, NaN: none forced
 	cpuRNG    *rand.Rand
@@ -41,8 +44,8 @@ type World struct {
 }
 
 // New returns the world of a board at rest on the ground: disarmed, cold,
-// without faults. Chips other than a TMP102 are not simulated: they do not
-// answer. The board's slices are read only.
+// without faults. Chips that are not simulated do not answer. The board's
+// slices are read only.
 func New(b *board.Board, seed uint64) *World {
 	w := &World{
 		start: time.Now(), seed: seed, poke: make(chan struct{}, 1),
@@ -58,6 +61,10 @@ func New(b *board.Board, seed uint64) *World {
 	for _, s := range b.Motors {
 		w.addMotor(s, spread.Float64()*3-1.5)
 	}
+	for _, s := range b.Supplies {
+		w.addRail(s)
+	}
+	w.addLamp(b.RGB)
 	for _, l := range b.Inputs {
 		ln := newLine(w, l, false)
 		w.lines[l.Name] = ln
