@@ -6,12 +6,10 @@ import (
 	"io"
 
 	"periph.io/x/conn/v3/gpio"
-	"periph.io/x/conn/v3/i2c"
 	"periph.io/x/conn/v3/physic"
 
 	"github.com/aim-control/aimlock/board"
 	"github.com/aim-control/aimlock/hal/thermal"
-	"github.com/aim-control/aimlock/hal/tmp102"
 )
 
 // Hardware is an opened board. It belongs to whoever opened it; the inputs
@@ -24,17 +22,11 @@ type Hardware struct {
 	Disarmed, Holding, Heartbeat Input
 	Button                       Input // nil on a board that has none
 
-	Request, Blue, Amber gpio.PinOut
+	Request, Blue, Amber gpio.PinOut // none of them blocks for longer than an ioctl
 
+	lamp    *lamp       // nil: the LEDs are lines
 	closers []io.Closer // in the order of opening
 	closed  bool
-}
-
-// drivers maps the chips of a board table to their drivers.
-var drivers = map[string]func(i2c.Bus, uint16) (*tmp102.Dev, error){
-	"tmp102": tmp102.New,
-	"tmp105": tmp102.NewTMP105,
-	"lm75":   tmp102.NewLM75,
 }
 
 // Open opens every bus and line that the board names, outputs off. A chip that
@@ -55,6 +47,9 @@ func (h *Hardware) openOutputs(b *board.Board, o Opener) error {
 		name string
 		pin  *gpio.PinOut
 	}{{board.PauseReq, &h.Request}, {board.LEDBlue, &h.Blue}, {board.LEDAmber, &h.Amber}} {
+		if lampShows(b, out.name) {
+			continue
+		}
 		l, ok := b.Line(out.name)
 		if !ok {
 			return fmt.Errorf("hal: board %s has no line %s; add it to the board table", b.Name, out.name)
@@ -92,38 +87,6 @@ func (h *Hardware) openInputs(b *board.Board, o Opener) error {
 			return fmt.Errorf("hal: line %s: %T cannot tell a failed read from low; it needs Sense", in.name, p)
 		}
 		*in.pin = sensed
-	}
-	return nil
-}
-
-func (h *Hardware) openBuses(b *board.Board, o Opener) error {
-	for _, bb := range b.Buses {
-		bus, err := o.Bus(bb)
-		if err != nil {
-			return err
-		}
-		h.closes(bus)
-		sensors := SensorBus{Name: bb.Name}
-		for _, m := range b.Motors {
-			if m.Bus != bb.Name {
-				continue
-			}
-			open, ok := drivers[m.Chip]
-			if !ok {
-				return fmt.Errorf("hal: %s: no driver for chip %q; use tmp102, tmp105 or lm75", m.Name, m.Chip)
-			}
-			d, err := open(bus, m.Addr)
-			if err != nil {
-				return fmt.Errorf("hal: %s: %w", m.Name, err)
-			}
-			sensors.Sensors = append(sensors.Sensors, Sensor{Name: m.Name, Sense: d.Temperature})
-		}
-		h.Buses = append(h.Buses, sensors)
-	}
-	for _, m := range b.Motors {
-		if _, ok := b.Bus(m.Bus); !ok {
-			return fmt.Errorf("hal: %s: board %s has no bus %q; add it to the board table", m.Name, b.Name, m.Bus)
-		}
 	}
 	return nil
 }
@@ -179,6 +142,9 @@ func (h *Hardware) Close() error {
 			errs = append(errs, p.Halt())
 		}
 	}
+	if h.lamp != nil { // while its bus is open
+		errs = append(errs, h.lamp.Close())
+	}
 	for _, c := range h.closers {
 		errs = append(errs, c.Close())
 	}
@@ -187,10 +153,14 @@ func (h *Hardware) Close() error {
 
 // Release drives request, blue and amber off and lets them go: what
 // aimd -release does after every exit of the agent, because a released output
-// may keep its level. It tries all three and returns all errors, joined.
+// may keep its level. It tries all three, the request first and whatever
+// becomes of a lamp's bus, and returns all errors, joined.
 func Release(b *board.Board, o Opener) error {
 	var errs []error
 	for _, name := range []string{board.PauseReq, board.LEDBlue, board.LEDAmber} {
+		if lampShows(b, name) {
+			continue
+		}
 		l, ok := b.Line(name)
 		if !ok {
 			errs = append(errs, fmt.Errorf("hal: board %s has no line %s; add it to the board table", b.Name, name))
@@ -206,5 +176,30 @@ func Release(b *board.Board, o Opener) error {
 			errs = append(errs, c.Close())
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, releaseLamp(b, o))...)
+}
+
+// lampShows tells whether an RGB chip stands for that line.
+func lampShows(b *board.Board, name string) bool {
+	return b.RGB.Chip != "" && (name == board.LEDBlue || name == board.LEDAmber)
+}
+
+// releaseLamp makes the RGB lamp dark, if the board has one.
+func releaseLamp(b *board.Board, o Opener) error {
+	if b.RGB.Chip == "" {
+		return nil
+	}
+	bb, ok := b.Bus(b.RGB.Bus)
+	if !ok {
+		return fmt.Errorf("hal: RGB lamp: board %s has no bus %q; add it to the board table", b.Name, b.RGB.Bus)
+	}
+	bus, err := o.Bus(bb)
+	if err != nil {
+		return err
+	}
+	chip, err := openRGB(bus, b.RGB)
+	if err == nil {
+		err = chip.Set(0, 0, 0)
+	}
+	return errors.Join(err, bus.Close())
 }
