@@ -182,7 +182,8 @@ func (w *watcher) fixes(c *counted, target string) {
 	}
 }
 
-// All is well: a round is one transaction, and every value is the truth.
+// All is well: a round is one transaction, but for the looks at the
+// configuration of the chips that need it, and every value is the truth.
 func TestRoundIsOneTransaction(t *testing.T) {
 	t.Parallel()
 	rig(t, nil, func(c *counted, w *watcher) {
@@ -196,7 +197,8 @@ func TestRoundIsOneTransaction(t *testing.T) {
 		single, joined := c.single, c.joined
 		w.fresh()
 		w.run(10 * time.Second)
-		if c.single != single || c.joined-joined != w.rounds || w.rounds < 99 {
+		// Three chips have no mark: one look at their configuration each.
+		if c.single-single > 6 || c.joined-joined != w.rounds || w.rounds < 99 {
 			t.Errorf("%d rounds: %d transfers, %d joined ones", w.rounds, c.single-single, c.joined-joined)
 		}
 		w.within(110 * time.Millisecond)

@@ -18,6 +18,7 @@ type chip struct {
 	configLen int    // bytes
 	mask      uint16 // bits of it that read back as written
 	min, max  int
+	marked    bool // every reading shows that the configuration is ours
 	decode    func(raw uint16) (sixteenths int, v verdict)
 }
 
@@ -27,7 +28,7 @@ type chip struct {
 var tmp102 = chip{
 	name: "tmp102", addrMax: 0x4B,
 	config: 0x60D0, configLen: 2, mask: 0x7FDF,
-	min: -55 * 16, max: 150 * 16,
+	min: -55 * 16, max: 150 * 16, marked: true,
 	decode: func(raw uint16) (int, verdict) {
 		switch {
 		case raw&0x0006 != 0: // also all ones, a bus that nobody drives
@@ -57,19 +58,17 @@ var tmp105 = chip{
 }
 
 // The LM75's configuration is one byte, with the same mark; nine bits of its
-// temperature count and the rest are undefined. All ones are taken for a bus
-// that nobody drives, although they could be −0.5 °C. Power-on value: 0x00.
+// temperature count and the rest are undefined. All ones are a bus that nobody
+// drives or −0.5 °C; the configuration tells. Power-on value: 0x00.
 var lm75 = chip{
 	name: "lm75", addrMax: 0x4F,
 	config: 0x1800, configLen: 1, mask: 0x1F00,
 	min: -55 * 16, max: 128*16 - 1,
 	decode: func(raw uint16) (int, verdict) {
-		switch {
-		case raw == 0xFFFF:
-			return 0, garbage
-		case raw>>7 == 0:
-			return 0, suspect
+		v := good
+		if raw>>7 == 0 || raw == 0xFFFF {
+			v = suspect
 		}
-		return int(int16(raw)) >> 7 * 8, good
+		return int(int16(raw)) >> 7 * 8, v
 	},
 }

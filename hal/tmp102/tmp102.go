@@ -10,7 +10,8 @@
 // TMP102 marks each extended reading with bit D0, so a reading without the
 // mark proves that the chip lost its configuration. The others have no mark;
 // they carry a fault queue that is not their default, and it is looked at
-// whenever they read 0 °C.
+// whenever they read 0 °C and at every hundredth sample: a chip that lost it
+// unseen still measures, if more coarsely.
 //
 // Noise must not pass for a temperature either: one random word in twenty
 // looks like one. So a reading that is far from the last one, or has none
@@ -46,6 +47,10 @@ const settle = 300 * time.Millisecond
 // being looked at twice: 4 °C, what no motor does within a tenth of a second.
 const jump = 4 * 16
 
+// lookAfter is how many samples of a chip without a mark are taken before its
+// configuration is looked at again.
+const lookAfter = 100
+
 const (
 	regTemperature = 0x00
 	regConfig      = 0x01
@@ -60,6 +65,7 @@ type Dev struct {
 	since time.Time // of the last write of the configuration; zero: settled
 	based bool      // last is a reading that was believed since the last error
 	last  int       // 1/16 °C
+	taken int       // samples since the configuration was looked at
 	w     [3]byte   // transfers live here: nothing is allocated for a sample
 	r     [2]byte
 }
@@ -101,7 +107,8 @@ func (d *Dev) Sense(e *physic.Env) error {
 // failure of the bus keeps its cause.
 func (d *Dev) Temperature() (physic.Temperature, error) {
 	checked := false
-	if !d.ready {
+	if !d.ready || d.due() {
+		d.ready, d.taken = false, 0
 		if err := d.setUp(); err != nil {
 			return 0, err
 		}
@@ -126,7 +133,7 @@ func (d *Dev) Temperature() (physic.Temperature, error) {
 // False: the chip has to be set up or is settling, which Temperature does. The
 // buffers are the Dev's own, good until Take.
 func (d *Dev) Queue(add func(addr uint16, w, r []byte)) bool {
-	if !d.ready || !d.since.IsZero() {
+	if !d.ready || !d.since.IsZero() || d.due() {
 		return false
 	}
 	d.w[0] = regTemperature
@@ -150,8 +157,12 @@ func (d *Dev) near(sixteenths int) bool {
 	return d.based && sixteenths >= d.last-jump && sixteenths <= d.last+jump
 }
 
+// due tells whether the configuration has to be looked at.
+func (d *Dev) due() bool { return !d.chip.marked && d.taken >= lookAfter }
+
 func (d *Dev) keep(sixteenths int) physic.Temperature {
 	d.based, d.last = true, sixteenths
+	d.taken++
 	return physic.ZeroCelsius + physic.Temperature(sixteenths)*(physic.Kelvin/16)
 }
 
@@ -167,7 +178,11 @@ func (d *Dev) sample(checked bool) (sixteenths int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		if !ours {
+		switch {
+		case ours:
+		case d.r[0] == 0xFF:
+			return 0, d.errorf("configuration reads 0xff, nobody drives the bus: %w", ErrImplausible)
+		default:
 			return 0, d.errorf("configuration reads 0x%02x%02x, which is not ours (brown-out?): %w", d.r[0], d.r[1], ErrNotReady)
 		}
 	}

@@ -69,7 +69,8 @@ func TestRecordedTemperatures(t *testing.T) {
 		{"lm75 -55", NewLM75, []i2ctest.IO{reads(0xC9, 0x00)}, lm75Ours, -55000, nil},
 		{"lm75 0, truly", NewLM75, []i2ctest.IO{reads(0, 0x7F), lm75Ours}, lm75Ours, 0, nil},
 		{"lm75 brown-out", NewLM75, []i2ctest.IO{reads(0, 0), oneBytePOR}, lm75Ours, 0, ErrNotReady},
-		{"lm75 nobody drives the bus", NewLM75, []i2ctest.IO{reads(0xFF, 0xFF)}, lm75Ours, 0, ErrImplausible},
+		{"lm75 nobody drives the bus", NewLM75, []i2ctest.IO{reads(0xFF, 0xFF), {Addr: 0x48, W: []byte{1}, R: []byte{0xFF}}}, lm75Ours, 0, ErrImplausible},
+		{"lm75 -0.5, undefined bits set", NewLM75, []i2ctest.IO{reads(0xFF, 0xFF), lm75Ours}, lm75Ours, -500, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ops := append([]i2ctest.IO{c.ours}, c.ops...)
