@@ -15,6 +15,9 @@ const (
 	// A chip that holds up the bus is left out for a while, each time longer.
 	benchMin = time.Second
 	benchMax = 8 * time.Second
+	// So many samples in a row must be good before its transfers are joined
+	// with others' again, and before its faults are forgotten.
+	probation = 20
 	// So often in a row may a joined transfer fail without a chip at fault;
 	// then the adapter is, and nothing is joined on it any more.
 	maxStrikes = 3
@@ -32,8 +35,9 @@ const (
 // A transfer that times out takes a second, for everyone on the bus. After one
 // the round is over; the chips it did not come to are not told of, and come
 // first in the next round. The chip that timed out is left out for 1 s, then
-// 2, 4 and 8 s, told of by its last error; so that however many chips are
-// stuck, between two such seconds all the others are read. If every chip is
+// 2, 4 and 8 s, told of by its last error, and stays on probation until it has
+// been well for two seconds; so that however many chips are stuck, between two
+// such seconds all the others are read. If every chip is
 // stuck, the bus is reopened before each attempt, which lets its adapter be
 // bound anew, and the first success brings all of them back.
 func (b *SensorBus) Round(sensor func(i int, t physic.Temperature, err error), supply func(i int, s Supply, err error)) {
@@ -72,6 +76,8 @@ type plan struct {
 // chip is one entry of a plan: Sensors first, then Supplies.
 type chip struct {
 	well   bool      // its last sample was one
+	stuck  bool      // its last attempt held up the bus
+	trial  int       // samples that it is still on probation for
 	done   bool      // told of in this round
 	queued bool      // its transfers are in the joined one
 	blamed bool      // a suspect
@@ -92,21 +98,23 @@ func newPlan(b *SensorBus) *plan {
 
 // joins tells whether joining would save anything.
 func (p *plan) joins() bool {
-	well := 0
+	n := 0
 	for i := range p.chips {
-		if p.chips[i].well {
-			well++
+		if p.chips[i].joins() {
+			n++
 		}
 	}
-	return p.join != nil && well > 1
+	return p.join != nil && n > 1
 }
+
+func (c *chip) joins() bool { return c.well && c.trial == 0 }
 
 // readJoined reads the chips that are well in one transaction. What it leaves
 // undone is left to readSingly; false: the round is over.
 func (p *plan) readJoined() bool {
 	p.addrs, p.w, p.r = p.addrs[:0], p.w[:0], p.r[:0]
 	for i := range p.chips {
-		p.chips[i].queued = p.chips[i].well && p.queue(i)
+		p.chips[i].queued = p.chips[i].joins() && p.queue(i)
 	}
 	if len(p.addrs) == 0 {
 		return true
@@ -132,7 +140,9 @@ func (p *plan) readJoined() bool {
 		c := &p.chips[i]
 		if c.blamed = c.queued; c.queued {
 			p.suspects++
-			c.well = !slow // each has to show itself first
+			if slow { // each has to show itself first, and for a while
+				c.well, c.trial = false, probation
+			}
 		}
 	}
 	return !slow
@@ -189,19 +199,24 @@ func (p *plan) read(i int) bool {
 	c.err = p.sense(i)
 	c.well = c.err == nil
 	p.acquit(c)
-	slow := c.err != nil && heldUp(c.err, began)
+	c.stuck = c.err != nil && heldUp(c.err, began)
 	switch {
-	case slow:
+	case c.stuck:
 		c.wait = min(max(2*c.wait, benchMin), benchMax)
-		c.bench = time.Now().Add(c.wait)
-	case wedged: // not any more
+		c.bench, c.trial = time.Now().Add(c.wait), probation
+	case wedged: // not any more, and no chip was at fault
 		for j := range p.chips {
-			p.chips[j].bench, p.chips[j].wait = time.Time{}, 0
+			o := &p.chips[j]
+			o.bench, o.wait, o.trial, o.stuck = time.Time{}, 0, 0, false
 		}
-	default:
-		c.wait = 0
+	case c.trial > 0 && !c.well:
+		c.trial = probation
+	case c.trial > 0:
+		if c.trial--; c.trial == 0 {
+			c.wait = 0
+		}
 	}
-	return !slow
+	return !c.stuck
 }
 
 // heldUp tells whether a transfer that failed took everyone's time.
@@ -212,7 +227,7 @@ func heldUp(err error, began time.Time) bool {
 // wedged tells whether every chip has held up the bus at its last attempt.
 func (p *plan) wedged() bool {
 	for i := range p.chips {
-		if p.chips[i].wait == 0 {
+		if !p.chips[i].stuck {
 			return false
 		}
 	}

@@ -284,6 +284,46 @@ func TestRoundWithStuckChips(t *testing.T) {
 	}
 }
 
+// A chip that sticks every other moment is not trusted in between.
+func TestRoundWithFlappingChip(t *testing.T) {
+	t.Parallel()
+	rig(t, nil, func(c *counted, w *watcher) {
+		stop := make(chan struct{})
+		go func() {
+			for on := true; ; on = !on {
+				select {
+				case <-stop:
+					return
+				case <-time.After(350 * time.Millisecond):
+				}
+				if on {
+					c.Break("motor2", "stuck")
+				} else {
+					c.Fix("motor2")
+				}
+			}
+		}()
+		w.run(20 * time.Second)
+		w.within(2300*time.Millisecond, 1)
+		w.fresh()
+		w.run(2 * time.Minute)
+		close(stop)
+		w.within(1250*time.Millisecond, 1)
+		if w.slow > 20 {
+			t.Errorf("%d slow rounds in two minutes", w.slow)
+		}
+		w.fixes(c, "motor2")
+		w.run(12 * time.Second)
+		w.fresh()
+		single := c.single
+		w.run(5 * time.Second)
+		w.within(110 * time.Millisecond)
+		if c.single-single > 6 {
+			t.Errorf("%d transfers apart once it is well", c.single-single)
+		}
+	})
+}
+
 // A wedged bus is tried about once a second, is reopened each time, and comes
 // back with all its chips at once.
 func TestRoundOnWedgedBus(t *testing.T) {
@@ -327,13 +367,13 @@ func TestRoundOnAdaptersThatCannotJoin(t *testing.T) {
 	for _, c := range []struct {
 		refuse error
 		most   int
-	}{{syscall.EOPNOTSUPP, 1}, {syscall.EIO, 3}, {syscall.ENXIO, 3}} {
+	}{{syscall.EOPNOTSUPP, 1}, {syscall.EIO, 3}, {syscall.ENXIO, 3}, {syscall.ETIMEDOUT, 3}} {
 		rig(t, func(k *counted) { k.refuse = fmt.Errorf("joined transfer: %w", c.refuse) }, func(k *counted, w *watcher) {
-			w.run(10 * time.Second)
+			w.run(20 * time.Second)
 			if k.joined > c.most || k.joined == 0 {
 				t.Errorf("%v: joined transfers were tried %d times, want at most %d", c.refuse, k.joined, c.most)
 			}
-			w.within(130 * time.Millisecond)
+			w.within(230 * time.Millisecond)
 		})
 	}
 }
