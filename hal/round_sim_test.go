@@ -86,6 +86,7 @@ type watcher struct {
 	supply  []hal.Supply
 	rounds  int
 	slow    int // rounds that took longer than half a second
+	longest time.Duration
 }
 
 func watch(t *testing.T, h *hal.Hardware) *watcher {
@@ -119,6 +120,7 @@ func (w *watcher) run(d time.Duration) {
 			w.note(sensors+i, err)
 		})
 		w.rounds++
+		w.longest = max(w.longest, time.Since(at))
 		if time.Since(at) > 500*time.Millisecond {
 			w.slow++
 		}
@@ -134,6 +136,9 @@ func (w *watcher) fresh() {
 // within checks the longest gap of every entry but those that are named.
 func (w *watcher) within(limit time.Duration, but ...int) {
 	w.t.Helper()
+	if w.longest > 1200*time.Millisecond {
+		w.t.Errorf("a round took %v, want one time-out at most", w.longest)
+	}
 next:
 	for i := range w.gap {
 		for _, b := range but {

@@ -72,6 +72,36 @@ func TestJoinedInParts(t *testing.T) {
 	}
 }
 
+// Transfers of one message and of two share a transaction to the last place.
+func TestJoinedOfAllSizes(t *testing.T) {
+	t.Parallel()
+	for first := range 4 {
+		k := &fakeKernel{}
+		var addrs []uint16
+		var w, r [][]byte
+		for i := range 50 {
+			addrs, w = append(addrs, 0x40), append(w, []byte{byte(i)})
+			if i < first {
+				r = append(r, nil)
+			} else {
+				r = append(r, make([]byte, 2))
+			}
+		}
+		if err := fakeBus(k).TxAll(addrs, w, r); err != nil {
+			t.Fatal(err)
+		}
+		total := 0
+		for _, set := range k.sets {
+			if total += len(set); len(set) > 42 || set[0].flags != 0 {
+				t.Errorf("%d single messages first: a set of %d that begins with flags %d", first, len(set), set[0].flags)
+			}
+		}
+		if total != 100-first {
+			t.Errorf("%d messages, want %d", total, 100-first)
+		}
+	}
+}
+
 func TestJoinedErrors(t *testing.T) {
 	t.Parallel()
 	two := []uint16{0x48, 0x49}
