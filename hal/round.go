@@ -28,18 +28,18 @@ const (
 // supply may be nil on a bus that has none. It is meant to be called ten times
 // a second by one goroutine, and allocates nothing while all goes well.
 //
-// Chips that are well share one transaction where the bus can do that. If it
-// fails, they are read one by one in the same round, so that one chip's error
-// costs no other its sample and every error is its own.
+// Chips that are well share one transaction where the bus is proven to do
+// that. If it fails, they are read one by one in the same round, so that one
+// chip's error costs no other its sample and every error is its own.
 //
 // A transfer that times out takes a second, for everyone on the bus. After one
 // the round is over; the chips it did not come to are not told of, and come
 // first in the next round. The chip that timed out is left out for 1 s, then
 // 2, 4 and 8 s, told of by its last error, and stays on probation until it has
 // been well for two seconds; so that however many chips are stuck, between two
-// such seconds all the others are read. If every chip is
-// stuck, the bus is reopened before each attempt, which lets its adapter be
-// bound anew, and the first success brings all of them back.
+// such seconds all the others are read. If every chip is stuck, the bus is
+// reopened before each attempt, which lets its adapter be bound anew, and the
+// first success brings all of them back.
 func (b *SensorBus) Round(sensor func(i int, t physic.Temperature, err error), supply func(i int, s Supply, err error)) {
 	if b.plan == nil {
 		b.plan = newPlan(b)
@@ -62,8 +62,11 @@ type plan struct {
 	first int // where the chips that are not well are begun with
 
 	join     joined // nil: not this bus
-	strikes  int    // joined transfers that failed without a chip at fault
-	suspects int    // chips that may be at fault for the last that failed
+	proof    bool   // it is known that it addresses every chip
+	proofs   int    // attempts at that
+	scrap    [1]byte
+	strikes  int // joined transfers that failed without a chip at fault
+	suspects int // chips that may be at fault for the last that failed
 	addrs    []uint16
 	w, r     [][]byte
 	add      func(addr uint16, w, r []byte)
@@ -120,15 +123,21 @@ func (p *plan) readJoined() bool {
 		return true
 	}
 	began := time.Now()
-	err := p.join.TxAll(p.addrs, p.w, p.r)
+	may, err := p.mayJoin()
+	if may {
+		began = time.Now()
+		err = p.join.TxAll(p.addrs, p.w, p.r)
+	}
 	switch {
-	case err == nil:
-		p.strikes = 0
+	case err == nil && may:
+		p.strikes, p.proof = 0, true
 		for i := range p.chips {
 			if p.chips[i].queued {
 				p.chips[i].done = p.take(i)
 			}
 		}
+		return true
+	case err == nil: // not now, or never
 		return true
 	case errors.Is(err, errors.ErrUnsupported):
 		p.join = nil

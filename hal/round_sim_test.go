@@ -41,6 +41,7 @@ type counted struct {
 	single, joined, reopened int
 	plain                    bool  // has no TxAll
 	refuse                   error // what TxAll answers
+	astray                   bool  // TxAll goes to the first chip throughout
 }
 
 type countedBus struct {
@@ -59,6 +60,11 @@ func (b joinedBus) TxAll(addrs []uint16, w, r [][]byte) error {
 	b.c.joined++
 	if b.c.refuse != nil {
 		return b.c.refuse
+	}
+	if b.c.astray {
+		for i := range addrs {
+			addrs[i] = addrs[0]
+		}
 	}
 	return b.BusCloser.(interface {
 		TxAll([]uint16, [][]byte, [][]byte) error
@@ -372,7 +378,7 @@ func TestRoundOnAdaptersThatCannotJoin(t *testing.T) {
 	for _, c := range []struct {
 		refuse error
 		most   int
-	}{{syscall.EOPNOTSUPP, 1}, {syscall.EIO, 3}, {syscall.ENXIO, 3}, {syscall.ETIMEDOUT, 3}} {
+	}{{syscall.EOPNOTSUPP, 1}, {syscall.EIO, 6}, {syscall.ENXIO, 6}, {syscall.ETIMEDOUT, 3}} {
 		rig(t, func(k *counted) { k.refuse = fmt.Errorf("joined transfer: %w", c.refuse) }, func(k *counted, w *watcher) {
 			w.run(20 * time.Second)
 			if k.joined > c.most || k.joined == 0 {
@@ -381,6 +387,29 @@ func TestRoundOnAdaptersThatCannotJoin(t *testing.T) {
 			w.within(230 * time.Millisecond)
 		})
 	}
+}
+
+// A bus that keeps to the first chip of a joined transfer must never be
+// believed: each motor has its own temperature.
+func TestRoundOnBusThatMisleads(t *testing.T) {
+	t.Parallel()
+	rig(t, func(c *counted) { c.astray = true }, func(c *counted, w *watcher) {
+		for i := range 8 {
+			if err := c.HeatMotor(i+1, 40+0.7*float64(i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.run(time.Minute)
+		for i, want := range c.Snapshot().MotorC {
+			if math.Abs(w.celsius[i]-want) > 0.51 {
+				t.Errorf("motor %d: %.2f °C, has %.2f", i+1, w.celsius[i], want)
+			}
+		}
+		w.within(130 * time.Millisecond)
+		if c.joined != 1 {
+			t.Errorf("joined transfers were tried %d times, want once", c.joined)
+		}
+	})
 }
 
 // Noise and brown-outs of one chip are its own as well.

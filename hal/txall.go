@@ -17,7 +17,8 @@ type joined interface {
 	// slices have one length. An error concerns them all: it does not say
 	// which failed, and nothing in r is to be believed, so that the caller
 	// repeats them one by one. An error that is errors.ErrUnsupported means
-	// that this adapter will never do it.
+	// that this adapter will never do it; success does not mean that it can:
+	// see mayJoin.
 	TxAll(addrs []uint16, w, r [][]byte) error
 }
 
