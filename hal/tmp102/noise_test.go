@@ -39,22 +39,22 @@ func TestNoise(t *testing.T) {
 		temperature [2]byte
 		config      [2]byte
 		share       float64
-		most        int // of 100,000 may be wrong
+		most        int // of 30,000 may be wrong
 		least       int // must be right
 		gross       int // may be wrong by more than a jump
 	}{
-		{&tmp102, [2]byte{0x18, 0x01}, [2]byte{0x60, 0xF0}, 1, 2, 0, 2},
-		{&tmp102, [2]byte{0x18, 0x01}, [2]byte{0x60, 0xF0}, 0.3, 100, 50000, 5},
-		{&tmp105, [2]byte{0x30, 0x00}, [2]byte{0x78}, 1, 20, 0, 20},
-		{&tmp105, [2]byte{0x30, 0x00}, [2]byte{0x78}, 0.3, 100, 50000, 5},
-		{&lm75, [2]byte{0x30, 0x00}, [2]byte{0x18}, 1, 200, 0, 200},
-		{&lm75, [2]byte{0x30, 0x00}, [2]byte{0x18}, 0.3, 1500, 50000, 150},
+		{&tmp102, [2]byte{0x18, 0x01}, [2]byte{0x60, 0xF0}, 1, 1, 0, 1},
+		{&tmp102, [2]byte{0x18, 0x01}, [2]byte{0x60, 0xF0}, 0.3, 40, 15000, 3},
+		{&tmp105, [2]byte{0x30, 0x00}, [2]byte{0x78}, 1, 10, 0, 10},
+		{&tmp105, [2]byte{0x30, 0x00}, [2]byte{0x78}, 0.3, 40, 15000, 3},
+		{&lm75, [2]byte{0x30, 0x00}, [2]byte{0x18}, 1, 100, 0, 100},
+		{&lm75, [2]byte{0x30, 0x00}, [2]byte{0x18}, 0.3, 500, 15000, 70},
 	} {
 		bus := &noise{still{c.temperature, c.config}, rand.New(rand.NewPCG(1, 2)), c.share}
 		d := &Dev{bus: bus, addr: 0x48, chip: c.chip, ready: true, based: true, last: 48 * 16}
 		truth := physic.ZeroCelsius + 48*physic.Kelvin
 		var right, wrong, gross int
-		for range 100_000 {
+		for range 30_000 {
 			d.since = d.since.Truncate(0)
 			if !d.since.IsZero() {
 				d.since = d.since.Add(-settle) // no waiting here
