@@ -17,7 +17,7 @@ PROGRAMS  = aimd aimctl aimsim
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-run: ## play the story: eight simulated drones, an embedded broker, a stuck lock
+run: ## play the story: eight simulated drones, an embedded broker, a stuck lock and its cure
 	go run ./agent/cmd/aimsim story
 
 test: ## the tests: pure Go, nothing to install
