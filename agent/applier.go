@@ -27,6 +27,7 @@ const (
 	leaseIn     = 5 * time.Second        // for the lock of a holder that was ended
 	trialFor    = 2 * time.Minute        // deadline of a trial
 	watchTrial  = 2 * time.Second        // a trial is watched at least so long for new causes
+	holdTrial   = 10 * time.Second       // and the interlock held at most so long for the broker
 )
 
 // applier carries patches out, one at a time. It is one goroutine that may

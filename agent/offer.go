@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aim-control/aimlock/agent/config"
@@ -73,18 +74,19 @@ func (j *job) describe() {
 
 // known answers an offer whose patch has ended here before: it is in force, or
 // this very rollout's offer was reverted. A retained offer comes again with
-// every connection and must not begin anew.
+// every connection: it must not begin anew, nor be answered each time.
 func (a *applier) known(ctx context.Context, j *job) bool {
 	st := a.store.Status()
 	if _, now, ok := a.store.Committed(); ok && now.Patch != "" && now.Patch == j.meta.Patch && now.SHA256 == j.meta.SHA256 {
 		if before, ok := a.store.Before(); ok {
 			j.oldVersion, j.oldSHA256 = before.Version, before.SHA256
 		}
-		a.tell(ctx, j, patchCommitted, "", "offered again: it is in force")
+		a.tellAgain(ctx, j, patchCommitted, "", "offered again: it is in force")
 		return true
 	}
 	if st.Phase == store.Reverted && st.Meta == j.meta {
-		a.tell(ctx, j, patchReverted, "again", "offered again by the same rollout, in which it was reverted: "+st.Reason)
+		reason, _, _ := strings.Cut(st.Reason, ":")
+		a.tellAgain(ctx, j, patchReverted, reason, "offered again by the same rollout, in which it was reverted: "+st.Reason)
 		return true
 	}
 	return false

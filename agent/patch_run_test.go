@@ -70,8 +70,10 @@ func TestPatchCheckFails(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	b.lies(oldFile)
-	b.offer(p, nil) // comes again with each connection
-	if r := b.reported("bad", patchReverted); r.Reason != "again" {
+	b.offer(p, nil) // it comes again with each connection, and is not answered each time
+	b.epoch++       // another controller's asks anew
+	b.offer(p, nil)
+	if r := b.reported("bad", patchReverted); r.Reason != "check" || r.Epoch != 2 {
 		t.Errorf("%+v", r)
 	}
 	b.offer(p, func(o *telemetry.Offer) { o.Rollout = "r2" })

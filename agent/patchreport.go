@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aim-control/aimlock/agent/telemetry"
+	"github.com/aim-control/aimlock/firmware/store"
 )
 
 // The states of a patch. LEDs show some of them.
@@ -23,8 +24,19 @@ const (
 
 // telling is what was told last, so that a wait is told once.
 type telling struct {
-	n    uint64 // of the last report
-	wait string // the hindrance
+	n     uint64 // of the last report
+	wait  string // the hindrance
+	state string // of the last report, and of which patch and offer it was
+	meta  store.Meta
+	epoch uint64
+}
+
+// tellAgain tells how a patch has ended, unless that very offer was told so
+// last: then the report that the broker retains stands.
+func (a *applier) tellAgain(ctx context.Context, j *job, state, reason, detail string) {
+	if t := &a.told; t.state != state || t.meta != j.meta || t.epoch != j.epoch {
+		a.tell(ctx, j, state, reason, detail)
+	}
 }
 
 // tell reports a step: to the log and the journal, to the loop for the status,
@@ -88,6 +100,7 @@ func (a *applier) show(ctx context.Context, p telemetry.Patch) {
 func (a *applier) encode(j *job, state, reason, detail string) []byte {
 	now := a.src.clock() / ms
 	a.told.n = max(a.told.n+1, uint64(now))
+	a.told.state, a.told.meta, a.told.epoch = state, j.meta, j.epoch
 	r := telemetry.Report{Schema: telemetry.Schema, Boot: a.boot, TimeMS: time.Now().UnixMilli(), UpMS: now, N: a.told.n,
 		Patch: j.meta.Patch, Rollout: j.meta.Rollout, Epoch: j.epoch, State: state, Reason: clip(reason, 60), Detail: clip(detail, 1500),
 		Version: j.meta.Version, SHA256: j.meta.SHA256, OldVersion: j.oldVersion, OldSHA256: j.oldSHA256,

@@ -169,7 +169,10 @@ func (l *loop) looked(r *locksmith.Report, now int64) {
 	}
 	before, had := l.lock.last, l.lock.seen
 	l.lock.last, l.lock.seen = *r, true
-	if !r.Hot && r.Look.Verdict != before.Look.Verdict && (had || r.Look.Verdict.Refused()) {
+	// ORPHAN and UNKNOWN are told once they are HOT: until then they may be
+	// somebody's acquire in progress.
+	news := r.Look.Verdict != before.Look.Verdict && (had || r.Look.Verdict.Refused())
+	if unclear := r.Look.Verdict == locksmith.Orphan || r.Look.Verdict == locksmith.Unknown; news && !r.Hot && !unclear {
 		l.say(report{kind: "lock." + strings.ToLower(r.Look.Verdict.String()), level: levelInfo,
 			text: "lock is " + r.Look.Verdict.String(), pairs: pairs("holder", r.Look.Who(), "reason", r.Look.Record.Reason, "until", when(r.Look.Deadline, now), "proof", r.Look.Evidence)}, now)
 	}

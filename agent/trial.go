@@ -37,9 +37,11 @@ func (a *applier) apply(ctx context.Context, j *job, g *grip) error {
 // errReported: the patch has ended, and that has been told.
 var errReported = errors.New("reported")
 
-// prove follows a trial: the reload command and the checks while arming is
-// still refused, then a watch for new causes until the broker has taken a
-// report made after the switch. It says why the trial has failed; "": it passed.
+// prove follows a trial: the reload command, the checks, then a watch for new
+// causes until the broker has taken a report made after the switch. It says why
+// the trial has failed; "": it passed. Meanwhile arming is refused and a hold
+// goes on, so that a way back needs no second one; but no longer than
+// holdTrial, or a lost broker would keep a drone in the air from flying.
 func (a *applier) prove(ctx context.Context, j *job, g *grip) (why, detail string) {
 	if out, err := a.hooks.reload(ctx); err != nil {
 		return "reload", err.Error() + ": " + out
@@ -47,7 +49,7 @@ func (a *applier) prove(ctx context.Context, j *job, g *grip) (why, detail strin
 	if name, out, err := a.hooks.check(ctx); err != nil {
 		return "check", fmt.Sprintf("%s: %v: %s", name, err, out)
 	}
-	a.ask(ctx, event{kind: interlock})
+	held := true
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	var entry uint64 // of the report TRIAL in the journal
@@ -73,6 +75,10 @@ func (a *applier) prove(ctx context.Context, j *job, g *grip) (why, detail strin
 		watched := time.Duration(s.at - began)
 		if watched >= a.watch && a.box.sent(entry) {
 			return "", ""
+		}
+		if held && watched >= holdTrial {
+			held = false
+			a.ask(ctx, event{kind: interlock})
 		}
 		if watched >= a.trial {
 			return "broker", fmt.Sprintf("the broker has taken no report within %v of the switch", a.trial)
