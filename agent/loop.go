@@ -104,10 +104,15 @@ func (l *loop) run(ctx context.Context) {
 	}
 }
 
-// turn is one turn of the loop.
+// turn is one turn of the loop. What waits behind ev, such as the other samples
+// of its bus, is observed in the same turn; what it proves is on the request
+// line at once.
 func (l *loop) turn(ev event) {
 	now := l.clock()
 	l.observe(ev, now)
+	for range len(l.in) {
+		l.observe(<-l.in, now)
+	}
 	l.settle(now)
 	l.light(now)
 	l.save(now)

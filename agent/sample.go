@@ -35,20 +35,18 @@ func (s source) send(ctx context.Context, ev event) {
 	}
 }
 
-// sampleBus reads a bus's sensors in turn, each period, until ctx ends. A
-// stuck transfer takes a second: it delays this bus alone, and the samples
-// that were due meanwhile are dropped, never made up for.
+// sampleBus makes a round over a bus's sensors each period until ctx ends;
+// index is each sensor's number as a motor. A stuck transfer takes a second: it
+// delays this bus alone, and the samples that were due meanwhile are dropped,
+// never made up for.
 func (s source) sampleBus(ctx context.Context, bus hal.SensorBus, index []int) {
 	tick := time.NewTicker(busEvery)
 	defer tick.Stop()
+	tell := func(i int, t physic.Temperature, err error) {
+		s.send(ctx, event{kind: motorTemp, at: s.clock(), index: index[i], milliC: milli(t), ok: err == nil})
+	}
 	for {
-		for i, sensor := range bus.Sensors {
-			if ctx.Err() != nil {
-				return // a stuck bus would take a second for each
-			}
-			milliC, ok := sense(sensor.Sense)
-			s.send(ctx, event{kind: motorTemp, at: s.clock(), index: index[i], milliC: milliC, ok: ok})
-		}
+		bus.Round(tell, nil)
 		if !wait(ctx, tick.C) {
 			return
 		}
@@ -79,10 +77,11 @@ func wait(ctx context.Context, c <-chan time.Time) bool {
 
 func sense(f func() (physic.Temperature, error)) (milliC int32, ok bool) {
 	t, err := f()
-	if err != nil {
-		return 0, false
-	}
-	return int32((t - physic.ZeroCelsius) / (physic.Kelvin / 1000)), true
+	return milli(t), err == nil
+}
+
+func milli(t physic.Temperature) int32 {
+	return int32((t - physic.ZeroCelsius) / (physic.Kelvin / 1000))
 }
 
 // watchLine tells of each edge at once and of the level every lineEvery, so

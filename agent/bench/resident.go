@@ -68,14 +68,13 @@ func beginResident(ctx context.Context, dir string) func(context.Context, string
 	}
 }
 
-// knownCPU says why the agent needs more than its budget; beyond three times of it
-// something else is wrong.
+// knownCPU says why the agent may need more than its budget on a machine that
+// is busy with others; beyond twice of it something else is wrong.
 func knownCPU(percent float64) string {
-	if percent < 1 || percent > 3 {
+	if percent < 1 || percent > 2 {
 		return ""
 	}
-	return "each transfer is a system call of its own, for which Go's scheduler hands over a processor: 80 a second, 500 wake-ups; " +
-		"one transaction a bus, 20 a second, is to be tried"
+	return "0.9 % on a quiet machine, where the bare transfers are 0.4 %: the margin is thinner than a busy machine's noise"
 }
 
 func twoDrones(ctx context.Context, dir, arch string) (native, small *settling, err error) {

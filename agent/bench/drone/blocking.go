@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"sync"
 	"time"
 
@@ -68,13 +69,39 @@ type blockingBus struct{ name string }
 
 const byteTime = 9 * 10 * time.Microsecond // at 100 kHz, acknowledge included
 
-func (b blockingBus) Tx(_ uint16, w, r []byte) error {
+func (b blockingBus) Tx(addr uint16, w, r []byte) error {
+	n, err := answer(addr, w, r)
+	return errors.Join(err, block(time.Duration(n)*byteTime))
+}
+
+// TxAll is one system call for all, as I2C_RDWR takes several messages.
+func (b blockingBus) TxAll(addrs []uint16, w, r [][]byte) (err error) {
+	bytes := 0
+	for i := range addrs {
+		n, e := answer(addrs[i], w[i], r[i])
+		bytes += n
+		if err = e; err != nil {
+			break // the rest is not sent
+		}
+	}
+	if e := block(time.Duration(bytes) * byteTime); err == nil {
+		err = e
+	}
+	return err
+}
+
+// answer is what a configured TMP102 says, and how many bytes pass; below the
+// chips' addresses nobody answers.
+func answer(addr uint16, w, r []byte) (n int, err error) {
+	if addr < 0x40 {
+		return 1, unix.ENXIO
+	}
 	if len(w) == 1 && len(r) == 2 {
 		if r[0], r[1] = 0x0C, 0x81; w[0] == 1 {
 			r[0], r[1] = 0x60, 0xD0 // configured, by the agent before this one
 		}
 	}
-	return block(time.Duration(2+len(w)+len(r)) * byteTime)
+	return 2 + len(w) + len(r), nil
 }
 
 func (b blockingBus) String() string                  { return b.name }
