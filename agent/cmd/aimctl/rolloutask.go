@@ -45,7 +45,7 @@ carried out when "rollout start" goes on with the rollout; a later request takes
 its place. %[2]s
 
 Exit code 0 when it was carried out, 1 when it waits, 3 when the rollout has
-ended.`, verb, more),
+ended, or asks for no approval.`, verb, more),
 		Example: "  aimctl rollout " + string(verb) + " hotfix-42",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE:    func(_ *cobra.Command, list []string) error { return a.ask(verb, list[0], f) },
@@ -67,6 +67,9 @@ func (a *app) ask(verb run.Verb, id string, f askFlags) error {
 	}
 	if saved.Rollout.Done() {
 		return refused("rollout %s has ended: %s", id, saved.Rollout.Status)
+	}
+	if verb == run.Approve && saved.Rollout.Ask == "" {
+		return refused("rollout %s asks for no approval now; it is %s: %s", id, saved.Rollout.Status, progress.Doing(progress.Of(saved)))
 	}
 	if err := run.Ask(path, verb, controllerName()); err != nil {
 		return plain(err)

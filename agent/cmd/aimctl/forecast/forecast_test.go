@@ -75,6 +75,7 @@ func TestFates(t *testing.T) {
 		}, Takes, "HOT(lock)"},
 		{"HOT(config)", func(st *telemetry.Status, _ *patch.Manifest) { st.Causes = []telemetry.Cause{{Name: "config"}} }, Takes, "HOT(config)"},
 		{"flies", func(st *telemetry.Status, _ *patch.Manifest) { st.Flight = "armed" }, Waits, "it flies"},
+		{"overridden", func(st *telemetry.Status, _ *patch.Manifest) { st.Flight, st.State = "holding", "OVERRIDDEN" }, Waits, "(OVERRIDDEN)"},
 		{"no flight controller", func(st *telemetry.Status, _ *patch.Manifest) { st.FC = "lost" }, Waits, "the flight controller is not heard"},
 		{"a sensor is lost", func(st *telemetry.Status, _ *patch.Manifest) { st.Faults = []string{"motor2"} }, Waits, "motor2"},
 		{"an old status of one that is connected", func(st *telemetry.Status, _ *patch.Manifest) { st.TimeMS -= 3600_000 }, Takes, ""},

@@ -92,6 +92,8 @@ func waits(m *patch.Manifest, st *telemetry.Status) string {
 		return "flight: the flight controller is not heard, so nobody knows whether it is armed"
 	case st.Flight == "armed":
 		return "flight: it flies; the patch waits until it is disarmed, or holds where its update window says so"
+	case st.Flight == "holding" && st.State != "PAUSED":
+		return "flight: it hovers, but not in a hold that its agent asked for and saw confirmed (" + words.Clean(st.State, 12) + ")"
 	case st.Flight == "disarmed" && len(st.Faults) > 0:
 		return "flight: what is UNKNOWN forbids a patch on the ground: " + words.Clean(strings.Join(st.Faults, " "), 80)
 	}
