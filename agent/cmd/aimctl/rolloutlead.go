@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/aim-control/aimlock/agent/rollout"
 	"github.com/aim-control/aimlock/agent/rollout/run"
@@ -18,6 +19,9 @@ var errInterrupted = errors.New("interrupted")
 
 // lead runs a rollout to its end and says how it ended. saved is how it stands.
 func (a *app) lead(ctx context.Context, o run.Options, saved run.Saved) error {
+	if err := alone(ctx, o); err != nil {
+		return err
+	}
 	signal.Ignore(syscall.SIGPIPE) // who reads its output may end; it goes on
 	show := a.display(o)
 	o.Progress = show.box.put
@@ -35,6 +39,24 @@ func (a *app) lead(ctx context.Context, o run.Options, saved run.Saved) error {
 		saved = now
 	}
 	return a.ended(show, o, saved, err)
+}
+
+// dying is how long a process that was killed may take to let go of the state.
+const dying = 2 * time.Second
+
+// alone sees that no other process leads the rollout on this machine.
+func alone(ctx context.Context, o run.Options) error {
+	for until := time.Now().Add(dying); ; {
+		on, err := run.Running(o.State)
+		switch {
+		case err != nil:
+			return plain(err)
+		case !on:
+			return nil
+		case time.Now().After(until) || !sleep(ctx, 50*time.Millisecond):
+			return refused("another process leads rollout %s on this machine; look at it: aimctl rollout status %s", o.Plan.ID, o.Plan.ID)
+		}
+	}
 }
 
 // runs runs the runner; an end by ctx is errInterrupted.
@@ -68,8 +90,8 @@ func (a *app) ended(show *display, o run.Options, saved run.Saved, err error) er
 			show.print("\n%s\n", text)
 		}
 		return &exit{code: exitTemp}
-	case errors.Is(err, run.ErrRuns):
-		err = refused("another process leads rollout %s on this machine; look at it: aimctl rollout status %s", o.Plan.ID, o.Plan.ID)
+	case errors.Is(err, run.ErrRuns): // since a moment ago
+		err = refused("%w", plain(err))
 	case errors.As(err, &other) && !other.Lost:
 		err = refused("%w; to overrule it, give --take-over", plain(err))
 	case errors.As(err, &other):
