@@ -27,6 +27,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 // Exit codes.
@@ -83,10 +84,11 @@ func execute() int {
 	return e.code
 }
 
-// interruptible returns a context that ends at the first interrupt; the second
-// one kills as usual. "lock run" does without: it hands signals on.
+// interruptible returns a context that ends at the first interrupt; a second
+// one kills as usual, unless it comes at once: timeout(1) sends its signal
+// twice. "lock run" does without: it hands signals on.
 func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
+	context.AfterFunc(ctx, func() { time.AfterFunc(500*time.Millisecond, stop) })
 	return ctx, stop
 }
