@@ -136,14 +136,15 @@ func (s *Smith) grantLocked(ctx context.Context, fd int, c Claim) (*Lease, error
 		return nil, err
 	}
 	found := s.facts(seen) // Refused is false: we have it
-	if Judge(found).Stale() {
-		// A holder killed in a renewal may have left a temporary file. Writers
-		// of the record have the commit lock, so none is at work.
-		_ = durable.Sweep(s.sys, s.record)
-	}
 	epoch, err := s.raiseEpoch(seen)
 	if err != nil {
 		return nil, err
+	}
+	if Judge(found).Stale() || epoch != seen.record.Epoch+1 {
+		// Killed in a renewal, or in a grant after the epoch was raised: that
+		// may have left a temporary file. Writers of the record have the commit
+		// lock, so none is at work.
+		_ = durable.Sweep(s.sys, s.record)
 	}
 	rec, ttl := s.newRecord(c, epoch)
 	if err := s.writeRecord(rec); err != nil {

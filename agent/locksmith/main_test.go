@@ -25,7 +25,7 @@ import (
 // The test binary runs itself again as another process that uses the lock:
 // deaths, leaked descriptors and contention are real.
 func TestMain(m *testing.M) {
-	switch os.Getenv("LOCKSMITH_TEST_CHILD") {
+	switch mode := os.Getenv("LOCKSMITH_TEST_CHILD"); mode {
 	case "":
 		// Unless the command line says otherwise:
 		_ = flag.Set("rapid.checks", "1000")
@@ -35,6 +35,8 @@ func TestMain(m *testing.M) {
 		obey()
 	case "linger": // until the tester closes our standard input
 		_, _ = io.Copy(io.Discard, os.Stdin)
+	default:
+		modes[mode]()
 	}
 }
 
