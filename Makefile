@@ -12,7 +12,7 @@ FUZZTIME ?= 10s
 PROGRAMS  = aimd aimctl aimsim
 
 .DEFAULT_GOAL := help
-.PHONY: help run test race peers fuzz bench bench-locks lint verify-gen generate build cross clean
+.PHONY: help run test race peers crash fuzz bench bench-locks lint verify-gen generate build cross clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ race: ## the tests under the race detector (needs gcc)
 peers: ## tests against Debian's mosquitto, python3, minisign, spin, lua5.3 and gcc
 	@scripts/peers-installed
 	go test -count=1 -tags peers -run 'Peer|Mosquitto|Minisign|Spin' -timeout 240s ./agent/... ./firmware/...
+
+crash: ## 1,000 kills of a drone's process, each at a system call of a patch
+	AIM_CRASH_SEEDS=1000 go test -count=1 -v -run '^TestPatchKilled$$' -timeout 400s ./agent
 
 fuzz: ## every fuzz target for FUZZTIME (10s)
 	@scripts/fuzz $(FUZZTIME)
