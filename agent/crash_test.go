@@ -138,8 +138,7 @@ func (c *crasher) crash(seed uint64) {
 	c.offer(c.patch(id, version, next, nil), func(o *telemetry.Offer) { o.Rollout = "r" + id })
 	died := make(chan struct{})
 	go func() { _, _ = io.Copy(io.Discard, p.out); _ = p.cmd.Wait(); close(died) }()
-	r, ended := c.until(id, died)
-	if ended == "" {
+	if _, ended := c.until(id, died); ended == "" {
 		c.ends["killed"]++
 	} else {
 		c.ends["behind"]++
@@ -161,7 +160,7 @@ func (c *crasher) crash(seed uint64) {
 	p = c.start(0, "")
 	alive := make(chan struct{})
 	go func() { _, _ = io.Copy(io.Discard, p.out); _ = p.cmd.Wait(); close(alive) }()
-	r, ended = c.until(id, alive)
+	r, ended := c.until(id, alive)
 	_ = p.in.Close()
 	<-alive
 	c.ends[ended]++
