@@ -168,7 +168,7 @@ func children(t *testing.T, pid int) []int {
 func TestFly(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
-	lines := "wait all sim.flying=true\nrun cd $AIM_DIR && ls operator.key patches rollouts && grep mqtt://operator@ broker.url\nquit\n"
+	lines := "wait all sim.flying=true\nexpect all sim.flying=true for 1s\nrun cd $AIM_DIR && ls operator.key patches rollouts && grep mqtt://operator@ broker.url\nquit\n"
 	code, out, errs := aimsim(lines, "fly", "--plain", "--drones", "2", "--dir", dir)
 	if code != exitOK || errs != "" {
 		t.Errorf("exit code %d, %q\n%s", code, errs, out)
