@@ -65,7 +65,7 @@ func (s *Smith) acquire(ctx, patience context.Context, c Claim, step time.Durati
 			return s.grant(ctx, fd, c)
 		}
 		if !errors.Is(err, errBusy) {
-			return nil, fmt.Errorf("locksmith: acquire: %w", err)
+			return nil, fmt.Errorf("locksmith: acquire: %w", remedy(err))
 		}
 		over := patience.Err() != nil
 		if over || onWait != nil {
@@ -119,7 +119,7 @@ func (s *Smith) grant(ctx context.Context, fd int, c Claim) (*Lease, error) {
 	lease, err := s.grantLocked(ctx, fd, c)
 	if err != nil {
 		s.drop(fd)
-		return nil, fmt.Errorf("locksmith: grant: %w", err)
+		return nil, fmt.Errorf("locksmith: grant: %w", remedy(err))
 	}
 	lease.start()
 	return lease, nil

@@ -66,7 +66,11 @@ func (e *epochFile) open(sys durable.Sys, path string) (*durable.Slots, error) {
 		return e.slots, nil
 	}
 	e.close()
-	slots, err := durable.OpenSlots(sys, path, epochSize)
+	under := sys
+	if mutant == grantBeforeSync {
+		under = deaf{sys}
+	}
+	slots, err := durable.OpenSlots(under, path, epochSize)
 	if err != nil {
 		return nil, err
 	}

@@ -62,7 +62,7 @@ func (l *Lease) Renew() error {
 		rec.Renewed, rec.Deadline = now, now+int64(min(l.ttl, l.s.longest()))
 		if l.passed == nil {
 			if err := l.s.writeRecord(rec); err != nil {
-				return err
+				return fmt.Errorf("locksmith: renew: %w", remedy(err))
 			}
 		}
 		l.mu.Lock()
@@ -89,6 +89,10 @@ func (l *Lease) locked(what string, act func(Record) error) error {
 	unlock, err := l.s.lockCommit(l.ctx)
 	if err != nil {
 		return fmt.Errorf("locksmith: %s: %w", what, err)
+	}
+	if mutant == renameWithoutCommitLock && what == "commit" {
+		unlock()
+		unlock = func() {}
 	}
 	defer unlock()
 	if err := l.valid(); err != nil {
@@ -117,7 +121,7 @@ func (l *Lease) validLocked() error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("read the epoch: %w", err)
-	case epoch != l.rec.Epoch:
+	case epoch != l.rec.Epoch && mutant != stealWithoutFence:
 		return fmt.Errorf("%w (ours is %d, current is %d)", ErrStale, l.rec.Epoch, epoch)
 	}
 	same, err := l.s.leadsTo(l.s.lock, l.fd)
@@ -172,7 +176,7 @@ func (l *Lease) release() error {
 // lease has none.
 func (l *Lease) writeReleased(rec Record) error {
 	epoch, err := l.s.readEpoch()
-	if err == nil && epoch != rec.Epoch {
+	if err == nil && epoch != rec.Epoch && mutant != stealWithoutFence {
 		return fmt.Errorf("%w (ours was %d, current is %d)", ErrStale, rec.Epoch, epoch)
 	}
 	if l.passed != nil {

@@ -106,10 +106,17 @@ func (s *Smith) askKernel(seen *sight) error {
 		return fmt.Errorf("locksmith: stat %s: %w", s.lock, err)
 	}
 	seen.dev, seen.ino = st.Dev, st.Ino
-	if seen.locked, err = s.sys.LockRefused(fd); err != nil {
+	if seen.locked, err = s.refused(fd); err != nil {
 		return fmt.Errorf("locksmith: ask for the lock on %s: %w", s.lock, err)
 	}
 	return nil
+}
+
+func (s *Smith) refused(fd int) (bool, error) {
+	if mutant == lookTakes {
+		return tryLock(s.sys, s.lock)
+	}
+	return s.sys.LockRefused(fd)
 }
 
 // facts adds what the host knows. Now is read after the record.

@@ -30,7 +30,7 @@ func (e *Lost) Unwrap() error { return e.Err }
 // over puts an error of op in words, as *Lost if the lease is over.
 func (s *Smith) over(op string, ours Record, err error) error {
 	if !errors.Is(err, ErrStale) && !errors.Is(err, ErrExpired) && !errors.Is(err, ErrReleased) {
-		return fmt.Errorf("locksmith: %s: %w", op, err)
+		return fmt.Errorf("locksmith: %s: %w", op, remedy(err))
 	}
 	lost := &Lost{Op: op, Ours: ours, Err: err}
 	if !errors.Is(err, ErrReleased) {

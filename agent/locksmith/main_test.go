@@ -79,6 +79,8 @@ func obey() {
 			go func() { <-told; _ = lease.Release() }()
 		case "hang": // in a commit, until the input ends
 			err = lease.Commit(func() error { fmt.Println("hangs"); _, err := io.Copy(io.Discard, os.Stdin); return err })
+		case "spawn":
+			err = lease.Commit(spawn)
 		case "leak":
 			answer, err = leak(lease)
 		case "count": // count N: so many increments of the counter, each under the lease

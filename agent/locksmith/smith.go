@@ -3,6 +3,7 @@ package locksmith
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -127,10 +128,16 @@ func (s *Smith) take(path string) (int, error) {
 		if err != nil {
 			return -1, fmt.Errorf("open %s: %w", path, err)
 		}
+		if mutant == noCloseOnExec {
+			_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0)
+		}
 		err = s.sys.SetLock(fd)
 		if err == nil {
 			var same bool
-			if same, err = s.leadsTo(path, fd); same {
+			if same, err = s.leadsTo(path, fd); same || mutant == noInodeCheck {
+				if mutant == unreachableFile {
+					_ = os.NewFile(uintptr(fd), path)
+				}
 				return fd, nil
 			}
 			s.drop(fd)

@@ -3,6 +3,8 @@ package locksmith
 import (
 	"context"
 	"errors"
+	"io"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -133,12 +135,38 @@ func TestCollectorKeepsTheLock(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
 	func() { acquire(t, open(t, dir, nil), claim("forgotten")) }()
-	for range 3 {
-		runtime.GC()
-	}
+	collected(t)
 	seen := look(t, open(t, dir, nil), Held)
 	if seen.Record.Holder != "forgotten" {
 		t.Errorf("held by %q", seen.Who())
+	}
+}
+
+// collected returns when the collector has closed a file that became
+// unreachable now, and so every other.
+func collected(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	runtime.KeepAlive(w) // for the last time
+	if err := r.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	closed := make(chan error, 1)
+	go func() { _, err := r.Read(make([]byte, 1)); closed <- err }()
+	for tick := time.Tick(time.Millisecond); ; {
+		runtime.GC()
+		select {
+		case err := <-closed:
+			if !errors.Is(err, io.EOF) {
+				t.Fatalf("the collector closes nothing: %v", err)
+			}
+			runtime.GC()
+			return
+		case <-tick:
+		}
 	}
 }
 

@@ -46,7 +46,7 @@ func (s *Smith) Supersede(ctx context.Context, c Claim, expect Expect) (*Lease, 
 	}
 	lease, err := s.supersede(ctx, c, expect)
 	if err != nil {
-		return nil, fmt.Errorf("locksmith: supersede: %w", err)
+		return nil, fmt.Errorf("locksmith: supersede: %w", remedy(err))
 	}
 	lease.start()
 	return lease, nil

@@ -1,0 +1,7 @@
+//go:build mutant
+
+package locksmith
+
+import "os"
+
+var mutant = os.Getenv("LOCKSMITH_MUTANT")
