@@ -22,6 +22,7 @@ func TestDamagedRecord(t *testing.T) {
 		"garbled":        bytes.Replace(good, []byte("fleet"), []byte("fl\x00et"), 1),
 		"truncated":      good[:len(good)/2],
 		"too large":      bytes.Repeat(good, 100),
+		"later version":  seal(strings.Replace(string(good), "record 1", "record 2", 1)),
 		"another's lock": held(func(r *Record) { r.Name = "other_lock" }).Encode(),
 	} {
 		t.Run(name, func(t *testing.T) {
