@@ -28,16 +28,16 @@ func openProcess(pid int) (int, error) {
 // exited waits at most d for the process behind a pidfd to end. Its files are
 // closed by then.
 func exited(fd int, d time.Duration) (bool, error) {
-	ms := int((max(d, 0) + time.Millisecond - 1) / time.Millisecond)
-	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-	n, err := unix.Poll(fds, ms)
-	if errors.Is(err, unix.EINTR) {
-		return false, nil
+	for end := time.Now().Add(d); ; d = time.Until(end) {
+		ms := int((max(d, 0) + time.Millisecond - 1) / time.Millisecond)
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, ms)
+		switch {
+		case err == nil:
+			return n > 0, nil
+		case !errors.Is(err, unix.EINTR): // the runtime signals its threads
+			return false, fmt.Errorf("poll a pidfd: %w", err)
+		}
 	}
-	if err != nil {
-		return false, fmt.Errorf("poll a pidfd: %w", err)
-	}
-	return n > 0, nil
 }
 
 // processOf is the pid of the process behind a pidfd in this /proc; 0 once it

@@ -1,10 +1,15 @@
 package locksmith
 
 import (
+	"context"
 	"errors"
+	"os"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -138,6 +143,35 @@ func TestPidIn(t *testing.T) {
 		if _, err := pidIn([]byte(bad)); err == nil {
 			t.Errorf("%q passed", bad)
 		}
+	}
+}
+
+// The runtime signals its threads to make them yield; a wait for a process's
+// end must not be cut short by that and be taken for "it lives".
+func TestWaitForAProcessIsNotInterrupted(t *testing.T) {
+	t.Parallel()
+	c := start(t, folder(t))
+	fd, err := openProcess(c.cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	ctx, cancel := context.WithCancel(t.Context())
+	var signaller sync.WaitGroup
+	defer signaller.Wait()
+	defer cancel()
+	thread := unix.Gettid()
+	signaller.Go(func() {
+		for tick := time.Tick(time.Millisecond); ctx.Err() == nil; <-tick {
+			_ = unix.Tgkill(os.Getpid(), thread, unix.SIGURG)
+		}
+	})
+	const patience = 60 * time.Millisecond
+	began := time.Now()
+	if over, err := exited(fd, patience); over || err != nil || time.Since(began) < patience {
+		t.Errorf("after %v: over %v, %v", time.Since(began), over, err)
 	}
 }
 
