@@ -11,8 +11,9 @@ import (
 
 // modes are further ways in which the test binary runs as another process.
 var modes = map[string]func(){
-	"doomed": doomed,  // failpoint_test.go
-	"scribe": scribes, // history_child_test.go
+	"doomed":  doomed,  // failpoint_test.go
+	"scribe":  scribes, // history_child_test.go
+	"stormer": stormer, // storm_child_test.go
 }
 
 // process opens the lock in dir in a process that is not the tester's. Its
