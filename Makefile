@@ -12,7 +12,7 @@ FUZZTIME ?= 10s
 PROGRAMS  = aimd aimctl aimsim
 
 .DEFAULT_GOAL := help
-.PHONY: help run test race peers crash fuzz bench bench-locks lint verify-gen generate build cross clean
+.PHONY: help run test race peers mutants histories crash fuzz bench bench-locks lint verify-gen generate build cross clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,12 @@ peers: ## tests against Debian's mosquitto, python3, minisign, spin, lua5.3 and 
 	@scripts/peers-installed
 	go test -count=1 -tags peers -run 'Peer|Mosquitto|Minisign|Spin' -timeout 240s ./agent/... ./firmware/...
 
+mutants: ## locksmith with each protection taken out: the named tests must fail
+	go test -count=1 -tags mutant -run '^TestMutants$$' -timeout 60s ./agent/locksmith
+
+histories: ## the lock at length: 500 histories for porcupine, a minute of 50 processes under a nemesis
+	go test -count=1 -tags heavy -run '^TestHeavy' -v -timeout 240s ./agent/locksmith
+
 crash: ## 1,000 kills of a drone's process, each at a system call of a patch
 	AIM_CRASH_SEEDS=1000 go test -count=1 -v -run '^TestPatchKilled$$' -timeout 400s ./agent
 
@@ -46,7 +52,7 @@ bench-locks: ## our lock beside gofrs/flock, O_EXCL files and etcd, in a module 
 		{ timeout 70 $${TMPDIR:-/tmp}/aimlocks.$$$$; code=$$?; rm -f $${TMPDIR:-/tmp}/aimlocks.$$$$; exit $$code; }
 
 lint: ## go vet for every target, staticcheck, gofmt
-	go vet ./... && GOARCH=arm go vet ./... && go vet -tags peers ./agent/... ./firmware/... && go vet -tags hardware ./hal/...
+	go vet ./... && GOARCH=arm go vet ./... && go vet -tags peers ./agent/... ./firmware/... && go vet -tags hardware ./hal/... && go vet -tags mutant,heavy ./agent/locksmith
 	$(TOOLS) staticcheck ./...
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "make lint: run gofmt -w on these"; exit 1; }
 

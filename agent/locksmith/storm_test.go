@@ -138,7 +138,7 @@ func (n *nemesis) strike() {
 	case k < 60 && !v.told:
 		v.told = true
 		_, _ = v.in.Write([]byte("leak\n"))
-	case k < 70 && n.unlink:
+	case k < 80 && n.unlink:
 		n.unlock()
 	default:
 		n.relieve(10)
