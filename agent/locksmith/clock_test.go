@@ -104,8 +104,7 @@ func TestRecordFromTheFuture(t *testing.T) {
 			if err := l.Commit(func() error { return nil }); err != nil {
 				t.Errorf("the holder, whose epoch is current: %v", err)
 			}
-			s.drop(l.fd)
-			l.fd = -1
+			lose(l)
 			if seen := look(t, s, row.free); !printable(seen.Words()) {
 				t.Error(seen.Words())
 			}

@@ -139,8 +139,7 @@ func dead(t *testing.T, dir string) {
 	released(t, dir)
 	s := open(t, dir, nil)
 	l := acquire(t, s, claim("dead"))
-	l.cancel(errors.New("died"))
-	s.drop(l.fd)
+	lose(l)
 	s.slots.close()
 }
 
