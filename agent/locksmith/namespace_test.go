@@ -24,15 +24,21 @@ func inside(t *testing.T) bool {
 		mount(t, "proc", "/proc", "proc", 0, "")
 		return true
 	}
-	cmd := exec.Command(os.Args[0], "-test.run=^"+regexp.QuoteMeta(t.Name())+"$", "-test.v", "-test.timeout=60s")
-	cmd.Env = append(os.Environ(), mark+"="+t.Name())
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS, Pdeathsig: unix.SIGKILL}
-	if uid := os.Getuid(); uid != 0 {
-		cmd.SysProcAttr.Cloneflags |= unix.CLONE_NEWUSER
-		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: uid, Size: 1}}
-		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
+	run := func(flags uintptr) (*exec.Cmd, []byte, error) {
+		cmd := exec.Command(os.Args[0], "-test.run=^"+regexp.QuoteMeta(t.Name())+"$", "-test.v", "-test.timeout=60s")
+		cmd.Env = append(os.Environ(), mark+"="+t.Name())
+		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS | flags}
+		if flags&unix.CLONE_NEWUSER != 0 {
+			cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
+			cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
+		}
+		out, err := cmd.CombinedOutput()
+		return cmd, out, err
 	}
-	out, err := cmd.CombinedOutput()
+	cmd, out, err := run(0) // root's
+	if cmd.Process == nil {
+		cmd, out, err = run(unix.CLONE_NEWUSER)
+	}
 	if cmd.Process == nil {
 		t.Fatalf("no pid namespace: %v; run as root, or allow user namespaces (sysctl user.max_user_namespaces)", err)
 	}

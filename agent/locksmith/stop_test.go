@@ -40,9 +40,9 @@ func TestStoppedPastItsLease(t *testing.T) {
 		"commit":                  {"commit", false, "lease expired"},
 		"renew":                   {"renew", false, "lease expired"},
 		"release":                 {"release", false, "ok"},
-		"commit, passed over":     {"commit", true, "no longer current"},
-		"renew, passed over":      {"renew", true, "no longer current"},
-		"release, passed over":    {"release", true, "no longer current"},
+		"commit, passed over":     {"commit", true, "commit: lease"}, /* lost, or found expired before */
+		"renew, passed over":      {"renew", true, "renew: lease"},
+		"release, passed over":    {"release", true, "release: lease lost"},
 		"commit, and once more":   {"commit\ncommit", false, "lease expired"},
 		"release, and once more":  {"release\nrelease", false, "ok"},
 		"a commit after its turn": {"release\ncommit", false, "ok"},

@@ -115,7 +115,7 @@ func TestReadOnlyFileSystem(t *testing.T) {
 	sick(t, "acquire with a read-only lock file", err, unix.EROFS, cure)
 
 	for _, path := range []string{run, state, state} {
-		if err := unix.Unmount(path, 0); err != nil {
+		if err := unix.Unmount(path, unix.MNT_DETACH); err != nil {
 			t.Fatal(err)
 		}
 	}
