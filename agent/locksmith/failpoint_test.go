@@ -237,8 +237,8 @@ func goesOn(dir string, l *Lease, told uint64, isNew bool) error {
 	}
 	err = l.Commit(func() error { return durable.Replace(durable.Linux, live(dir), []byte("next"), 0o644) })
 	err = errors.Join(err, l.Renew(), l.Release())
-	left, globErr := filepath.Glob(filepath.Join(dir, "state", "*"))
-	if len(left) > 2 { // the record and the epoch
+	left, globErr := filepath.Glob(filepath.Join(dir, "state", ".*.tmp"))
+	if len(left) > 0 {
 		err = errors.Join(err, fmt.Errorf("left behind: %v", left))
 	}
 	return errors.Join(err, globErr)

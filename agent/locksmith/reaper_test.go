@@ -44,6 +44,11 @@ func (r *reaper) Renameat(olddirfd int, oldpath string, newdirfd int, newpath st
 	return r.Sys.Renameat(olddirfd, oldpath, newdirfd, newpath)
 }
 
+func (r *reaper) Exchangeat(dirfd int, a, b string) error {
+	defer r.count()
+	return r.Sys.Exchangeat(dirfd, a, b)
+}
+
 func (r *reaper) Unlinkat(dirfd int, path string, flags int) error {
 	defer r.count()
 	return r.Sys.Unlinkat(dirfd, path, flags)

@@ -20,43 +20,61 @@ func sick(t *testing.T, what string, err, errno error, cure string) {
 	}
 }
 
-// A file system without a free page, the kernel's own.
+// A file system without a free page, the kernel's own. A lock that is new to it
+// is refused with a cure, and free; one that has its files goes on.
 func TestFullFileSystem(t *testing.T) {
 	t.Parallel()
 	if !inside(t) {
 		return
 	}
-	for _, first := range []bool{true, false} {
+	fill := func(dir string) (room func()) {
+		path := filepath.Join(dir, "state", "fill")
+		if err := os.WriteFile(path, make([]byte, 1<<20), 0o600); !errors.Is(err, unix.ENOSPC) {
+			t.Fatalf("it is not full: %v", err)
+		}
+		return func() {
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	fresh := func(grants int) (string, *Smith) {
 		dir := folder(t)
 		mount(t, "none", filepath.Join(dir, "state"), "tmpfs", 0, "size=32k")
 		s := open(t, dir, nil)
-		if !first {
-			acquire(t, s, claim("earlier")).Release()
+		for range grants {
+			if err := acquire(t, s, claim("earlier")).Release(); err != nil {
+				t.Fatal(err)
+			}
 		}
-		fill := filepath.Join(dir, "state", "fill")
-		if err := os.WriteFile(fill, make([]byte, 1<<20), 0o600); !errors.Is(err, unix.ENOSPC) {
-			t.Fatalf("it is not full: %v", err)
-		}
-		_, err := s.Acquire(context.Background(), claim("holder"))
-		sick(t, "acquire", err, unix.ENOSPC, "make room")
-		look(t, s, Free)
-		if err := os.Remove(fill); err != nil {
-			t.Fatal(err)
-		}
-		l := acquire(t, s, claim("holder"))
-		_ = os.WriteFile(fill, make([]byte, 1<<20), 0o600)
-		sick(t, "renew", l.Renew(), unix.ENOSPC, "make room")
-		look(t, s, Held)
-		sick(t, "release", l.Release(), unix.ENOSPC, "make room")
-		look(t, s, Free)
-		if err := os.Remove(fill); err != nil {
-			t.Fatal(err)
-		}
-		next := acquire(t, s, claim("next"))
-		if err := next.Release(); next.Epoch() <= l.Epoch() || err != nil {
-			t.Errorf("epoch %d after %d, %v", next.Epoch(), l.Epoch(), err)
-		}
+		return dir, s
 	}
+
+	dir, s := fresh(0)
+	room := fill(dir)
+	_, err := s.Acquire(context.Background(), claim("holder"))
+	sick(t, "acquire", err, unix.ENOSPC, "make room")
+	look(t, s, Free)
+	room()
+	l := acquire(t, s, claim("holder"))
+	room = fill(dir)
+	sick(t, "renew", l.Renew(), unix.ENOSPC, "make room")
+	look(t, s, Held)
+	sick(t, "release", l.Release(), unix.ENOSPC, "make room")
+	look(t, s, Free)
+	room()
+	next := acquire(t, s, claim("next"))
+	if err := next.Release(); next.Epoch() <= l.Epoch() || err != nil {
+		t.Errorf("epoch %d after %d, %v", next.Epoch(), l.Epoch(), err)
+	}
+
+	dir, s = fresh(3)
+	defer fill(dir)()
+	l = acquire(t, s, claim("holder"))
+	if err := errors.Join(l.Renew(), l.Release()); err != nil || l.Epoch() != 4 {
+		t.Errorf("epoch %d on a full disk: %v", l.Epoch(), err)
+	}
+	look(t, s, Free)
 }
 
 // The state's file system turns read-only under a holder, as failing storage
