@@ -3,6 +3,7 @@ package locksmith
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"strconv"
@@ -22,7 +23,7 @@ const stormWait = 45 * time.Second
 //	took PID EPOCH-BEFORE TIME     the grant reclaimed from that process
 //	try N EPOCH                    in the commit, before the file says N
 //	done N EPOCH                   the commit has returned
-//	refused N EPOCH                the lease was lost: begins anew
+//	refused N EPOCH                the lease was lost, or a commit is under way: begins anew
 //	leak PID                       dies after it
 //	wrong WHAT
 func stormer() {
@@ -40,6 +41,11 @@ func stormer() {
 		ctx, cancel := context.WithTimeout(context.Background(), stormWait)
 		l, err := s.Wait(ctx, Claim{Role: RoleTechnician, Holder: "stormer"}, nil)
 		cancel()
+		if errors.Is(err, ErrCommitBusy) {
+			// Somebody was stopped in a commit, and its lock file removed.
+			say("refused 0 0")
+			continue
+		}
 		if err != nil {
 			say("wrong stuck: %v", err)
 			return
@@ -82,14 +88,14 @@ func addOne(l *Lease, dir string) bool {
 		say("try %d %d", n, l.Epoch())
 		return durable.ReplaceUnsynced(durable.Linux, live(dir), []byte(strconv.Itoa(n)), 0o644)
 	})
-	switch r := result(err); r {
-	case "ok":
+	switch {
+	case err == nil:
 		say("done %d %d", n, l.Epoch())
 		return true
-	case "stale":
+	case errors.Is(err, ErrStale), errors.Is(err, ErrCommitBusy):
 		say("refused %d %d", n, l.Epoch())
 	default:
-		say("wrong commit: %s", r)
+		say("wrong commit: %v", err)
 	}
 	return false
 }

@@ -2,6 +2,7 @@ package locksmith
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -27,7 +28,7 @@ func weather(t *testing.T, processes int, d time.Duration, unlink bool) {
 		t.Fatal(err)
 	}
 	st := newStorm(dir)
-	stopWatch := st.watch(t)
+	stopWatch := st.watch(t, unlink)
 	n := &nemesis{st: st, chance: rand.New(rand.NewPCG(1, uint64(processes))), unlink: unlink}
 	for range processes {
 		v, err := st.start()
@@ -79,7 +80,7 @@ func weather(t *testing.T, processes int, d time.Duration, unlink bool) {
 }
 
 // watch is the agent's, in this process.
-func (st *storm) watch(t *testing.T) (stop func()) {
+func (st *storm) watch(t *testing.T, unlink bool) (stop func()) {
 	s := open(t, st.dir, nil)
 	ctx, cancel := context.WithCancel(context.Background())
 	out := make(chan Report)
@@ -92,7 +93,7 @@ func (st *storm) watch(t *testing.T) (stop func()) {
 				if r.Hot {
 					st.say("HOT: %v, %s", r.Look.Verdict, r.Look.Words())
 				}
-				if r.Err != nil {
+				if r.Err != nil && (!unlink || !errors.Is(r.Err, ErrCommitBusy)) {
 					st.say("watch: %v", r.Err)
 				}
 				if e := r.Reclaimed; e != nil {
