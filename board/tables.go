@@ -3,8 +3,9 @@ package board
 import "time"
 
 var boards = map[string]func() *Board{
-	"rpi": rpi,
-	"sim": sim,
+	"ast2600-evb": ast2600,
+	"rpi":         rpi,
+	"sim":         sim,
 }
 
 // motorsTMP102 is one TMP102 a motor: the chip has four addresses.

@@ -21,6 +21,7 @@ type bench struct {
 	absent  map[uint16]bool // chips that do not answer
 	files   map[string]string
 	blind   bool // inputs without Sense
+	tmp105  bool // its chips are TMP105
 	log     []string
 	open    int // things opened and not closed
 }
@@ -48,6 +49,10 @@ func (b benchBus) Tx(addr uint16, w, r []byte) error {
 	switch {
 	case b.b.absent[addr]:
 		return unix.ENXIO
+	case w[0] == 0 && b.b.tmp105:
+		copy(r, []byte{0x19, 0x00}) // 25 °C
+	case w[0] == 1 && b.b.tmp105:
+		copy(r, []byte{0x78}) // configured
 	case w[0] == 0:
 		copy(r, []byte{0x0C, 0x81}) // 25 °C, extended
 	case w[0] == 1:

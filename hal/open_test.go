@@ -22,6 +22,7 @@ func TestOpenEveryBoard(t *testing.T) {
 			t.Fatal(err)
 		}
 		o := newBench()
+		o.tmp105 = b.Motors[0].Chip == "tmp105"
 		o.absent[0x4A] = true
 		o.files[b.Companion] = "48312\n"
 		h, err := Open(b, o)
@@ -46,7 +47,11 @@ func TestOpenEveryBoard(t *testing.T) {
 		if v, err := h.Buses[0].Sensors[2].Sense(); err != nil {
 			t.Errorf("%s: the chip is back: %v, %v", name, v, err)
 		}
-		if v, err := h.Companion.Sense(); err != nil || v != physic.ZeroCelsius+48312*physic.MilliKelvin {
+		if b.Companion == "" {
+			if h.Companion.Sense != nil {
+				t.Errorf("%s: a companion's temperature from nowhere", name)
+			}
+		} else if v, err := h.Companion.Sense(); err != nil || v != physic.ZeroCelsius+48312*physic.MilliKelvin {
 			t.Errorf("%s: companion: %v, %v", name, v, err)
 		}
 		if h.Disarmed.Name() != board.Disarmed || h.Holding.Name() != board.Holding || h.Heartbeat.Name() != board.Heartbeat || h.Button.Name() != board.Button {
