@@ -1,0 +1,208 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// diskSize is that of the emulated card, which must be a power of two.
+const diskSize = 64 << 20
+
+// nbdDisk serves a disk from memory over NBD (doc/proto.md of the project
+// NetworkBlockDevice). Each write counts; at the one that cutAt names the
+// power goes: it and all later ones never happen.
+type nbdDisk struct {
+	path string // of the socket
+	l    net.Listener
+
+	mu     sync.Mutex
+	data   []byte
+	writes int
+	cutAt  int           // number of the first write that is lost; 0: none is
+	cut    chan struct{} // closed when it came
+}
+
+// makeDisk is a disk with an ext4 file system that holds a folder's content.
+func makeDisk(t *testing.T, content string) []byte {
+	t.Helper()
+	image := filepath.Join(t.TempDir(), "disk.img")
+	c := exec.Command("mkfs.ext4", "-q", "-F", "-b", "1024", "-O", "^metadata_csum_seed", "-E", "lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0", "-d", content, image, fmt.Sprint(diskSize>>10)+"k")
+	c.Env = append(os.Environ(), "PATH="+os.Getenv("PATH")+":/sbin:/usr/sbin")
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("mkfs.ext4: %v: %s", err, out)
+	}
+	data, err := os.ReadFile(image)
+	if err != nil || len(data) != diskSize {
+		t.Fatalf("the image has %d bytes: %v", len(data), err)
+	}
+	return data
+}
+
+// serveDisk serves data, which it owns from now on.
+func serveDisk(t *testing.T, dir string, data []byte) *nbdDisk {
+	t.Helper()
+	d := &nbdDisk{path: filepath.Join(dir, "disk.sock"), data: data, cut: make(chan struct{})}
+	_ = os.Remove(d.path)
+	var err error
+	if d.l, err = net.Listen("unix", d.path); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.l.Close() })
+	go func() {
+		for {
+			c, err := d.l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				if err := d.serve(bufio.NewReader(c), c); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
+					fmt.Fprintln(os.Stderr, "nbd:", err)
+				}
+			}()
+		}
+	}()
+	return d
+}
+
+// cutAfter has the power go at the n-th write from now on.
+func (d *nbdDisk) cutAfter(n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.cutAt = d.writes + n
+}
+
+// image is what is on the disk now, and how many writes made it.
+func (d *nbdDisk) image() ([]byte, int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return append([]byte(nil), d.data...), d.writes
+}
+
+const (
+	nbdOption   = 0x49484156454F5054 // IHAVEOPT
+	nbdReplyOpt = 0x3e889045565a9
+	nbdRequest  = 0x25609513
+	nbdReply    = 0x67446698
+	nbdEIO      = 5
+)
+
+func (d *nbdDisk) serve(r *bufio.Reader, w io.Writer) error {
+	if _, err := w.Write(append([]byte("NBDMAGICIHAVEOPT"), 0, 3)); err != nil { // fixed newstyle, no zeroes
+		return err
+	}
+	var flags uint32
+	if err := binary.Read(r, binary.BigEndian, &flags); err != nil {
+		return err
+	}
+	if err := d.options(r, w); err != nil {
+		return err
+	}
+	for {
+		var q struct {
+			Magic         uint32
+			Flags, Type   uint16
+			Handle, Where uint64
+			Length        uint32
+		}
+		if err := binary.Read(r, binary.BigEndian, &q); err != nil {
+			return err
+		}
+		if q.Magic != nbdRequest || q.Length > 32<<20 {
+			return fmt.Errorf("request %+v", q)
+		}
+		if q.Type == 2 { // disconnect
+			return nil
+		}
+		in := []byte(nil)
+		if q.Type == 1 {
+			in = make([]byte, q.Length)
+			if _, err := io.ReadFull(r, in); err != nil {
+				return err
+			}
+		}
+		out, code := d.do(q.Type, q.Where, int(q.Length), in)
+		b := binary.BigEndian.AppendUint32(nil, nbdReply)
+		b = binary.BigEndian.AppendUint32(b, code)
+		b = binary.BigEndian.AppendUint64(b, q.Handle)
+		if _, err := w.Write(append(b, out...)); err != nil {
+			return err
+		}
+	}
+}
+
+// options answers until the client goes over to transmission.
+func (d *nbdDisk) options(r io.Reader, w io.Writer) error {
+	for {
+		var o struct {
+			Magic       uint64
+			Option, Len uint32
+		}
+		if err := binary.Read(r, binary.BigEndian, &o); err != nil {
+			return err
+		}
+		if o.Magic != nbdOption || o.Len > 64<<10 {
+			return fmt.Errorf("option %+v", o)
+		}
+		if _, err := io.CopyN(io.Discard, r, int64(o.Len)); err != nil {
+			return err
+		}
+		answer := func(kind uint32, data []byte) []byte {
+			b := binary.BigEndian.AppendUint64(nil, nbdReplyOpt)
+			for _, v := range []uint32{o.Option, kind, uint32(len(data))} {
+				b = binary.BigEndian.AppendUint32(b, v)
+			}
+			return append(b, data...)
+		}
+		switch o.Option {
+		case 6, 7: // info, go: size and flags, then acknowledged
+			info := binary.BigEndian.AppendUint64([]byte{0, 0}, diskSize)
+			info = append(info, 0, 5) // has flags, can flush
+			if _, err := w.Write(append(answer(3, info), answer(1, nil)...)); err != nil {
+				return err
+			}
+			if o.Option == 7 {
+				return nil
+			}
+		default:
+			if _, err := w.Write(answer(1<<31|1, nil)); err != nil { // unsupported
+				return err
+			}
+		}
+	}
+}
+
+func (d *nbdDisk) do(kind uint16, where uint64, length int, in []byte) (out []byte, code uint32) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if where > diskSize || uint64(length) > diskSize-where {
+		return nil, nbdEIO
+	}
+	switch kind {
+	case 0:
+		return append([]byte(nil), d.data[where:where+uint64(length)]...), 0
+	case 1:
+		d.writes++
+		if d.cutAt != 0 && d.writes >= d.cutAt {
+			select {
+			case <-d.cut:
+			default:
+				close(d.cut)
+			}
+			return nil, nbdEIO
+		}
+		copy(d.data[where:], in)
+	}
+	return nil, 0
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/aim-control/aimlock/agent/locksmith"
+	"github.com/aim-control/aimlock/firmware/durable"
+)
+
+// agent is the aimd that runs now.
+type agent struct{ pid atomic.Int64 }
+
+// supervise runs aimd for ever. Its log goes to the console.
+func (a *agent) supervise() {
+	for {
+		c := exec.Command(aimd, "-identity", identity)
+		c.Stdout, c.Stderr = os.Stdout, os.Stderr
+		err := c.Start()
+		if err == nil {
+			a.pid.Store(int64(c.Process.Pid))
+			say("aimd %d at %d", c.Process.Pid, uptime().Milliseconds())
+			err = c.Wait()
+		}
+		a.pid.Store(0)
+		out, release := exec.Command(aimd, "-identity", identity, "-release").CombinedOutput()
+		say("aimd ended: %v; release: %v %s", err, release, bytes.TrimSpace(out))
+		time.Sleep(200 * time.Millisecond) // as a service manager does
+	}
+}
+
+// obey carries a command out; what it returns is one line.
+func (a *agent) obey(f []string) string {
+	pid := int(a.pid.Load())
+	switch f[0] {
+	case "signal": // signal NUMBER
+		n, err := strconv.Atoi(f[len(f)-1])
+		if err == nil {
+			err = unix.Kill(pid, unix.Signal(n))
+		}
+		return fmt.Sprint(err)
+	case "hold": // hold TTL: somebody takes the lock and never gives it back
+		c := exec.Command("/proc/self/exe", "hold", f[len(f)-1])
+		c.Stderr = os.Stderr
+		line, err := c.StdoutPipe()
+		if err != nil {
+			return err.Error()
+		}
+		if err := c.Start(); err != nil {
+			return err.Error()
+		}
+		b := make([]byte, 200)
+		n, _ := line.Read(b)
+		unix.Sync()
+		return fmt.Sprintf("%d %s", c.Process.Pid, bytes.TrimSpace(b[:n]))
+	case "live":
+		b, err := os.ReadFile(filepath.Join(data, "etc/aim_lock_config.conf"))
+		return fmt.Sprintf("%x %v", sha256.Sum256(b), err)
+	case "memory":
+		return memory(pid)
+	case "cpu": // over 5 s
+		before, err := cpu(pid)
+		began := uptime()
+		time.Sleep(5 * time.Second) // what is measured is this time
+		after, err2 := cpu(pid)
+		return fmt.Sprintf("%d %d %v %v", (after - before).Microseconds(), (uptime() - began).Microseconds(), err, err2)
+	case "sleeper":
+		return sleeper()
+	case "boot":
+		id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+		return fmt.Sprintf("%s %d %v", bytes.TrimSpace(id), time.Now().Unix(), err)
+	}
+	return "unknown command"
+}
+
+// hold takes the lock of the live file, says so, and keeps it.
+func hold(ttl string) {
+	d, err := time.ParseDuration(ttl)
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(2)
+	}
+	host, err := locksmith.KernelHost()
+	if err == nil {
+		var s *locksmith.Smith
+		s, err = locksmith.Open(durable.Linux, locksmith.Paths{Run: "/run/aimlock", State: data + "/state", Name: "aim_lock_config"}, host, func() time.Duration { return time.Hour })
+		if err == nil {
+			_, err = s.Acquire(context.Background(), locksmith.Claim{Role: locksmith.RoleOrchestrator, Holder: "fleet-updater", Reason: "nightly", TTL: d})
+		}
+	}
+	fmt.Println("held:", err)
+	for {
+		time.Sleep(time.Hour)
+	}
+}
+
+// memory is resident and anonymous memory, in kB.
+func memory(pid int) string {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	if err != nil {
+		return err.Error()
+	}
+	var rss, anon int
+	for line := range strings.Lines(string(b)) {
+		var kb int
+		if _, err := fmt.Sscanf(line, "Rss: %d kB", &kb); err == nil {
+			rss = kb
+		}
+		if _, err := fmt.Sscanf(line, "Anonymous: %d kB", &kb); err == nil {
+			anon = kb
+		}
+	}
+	return fmt.Sprintf("%d %d", rss, anon)
+}
+
+// cpu is what all threads of a process have run.
+func cpu(pid int) (time.Duration, error) {
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	var sum time.Duration
+	for _, t := range tasks {
+		b, e := os.ReadFile(t)
+		var ns int64
+		if e == nil {
+			_, e = fmt.Sscan(string(b), &ns)
+		}
+		if e != nil {
+			err = e
+		}
+		sum += time.Duration(ns)
+	}
+	return sum, err
+}
+
+// sleeper says by how much sleeps of a millisecond are overslept, p50 and p99
+// in µs: what this machine adds to anything.
+func sleeper() string {
+	var over []time.Duration
+	for end := uptime() + 2*time.Second; uptime() < end; {
+		began := uptime()
+		time.Sleep(time.Millisecond) // what is measured is this sleep
+		over = append(over, uptime()-began-time.Millisecond)
+	}
+	slices.Sort(over)
+	return fmt.Sprintf("%d %d", over[len(over)/2].Microseconds(), over[len(over)*99/100].Microseconds())
+}

@@ -1,0 +1,178 @@
+// Command guest is /init of the emulated board: it mounts, loads the modules
+// that it was given, brings the network up, starts aimd and starts it again
+// after every end, with aimd -release in between. The test speaks to it over
+// the console, a line a command; what it says itself begins with "@e2e".
+//
+// On a real machine it refuses to run.
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	aimd     = "/bin/aimd"
+	identity = "/etc/aimlock/drone.toml"
+	data     = "/data"
+)
+
+func say(format string, args ...any) {
+	fmt.Fprintf(os.Stdout, "@e2e "+format+"\n", args...)
+}
+
+func main() {
+	switch {
+	case len(os.Args) == 3 && os.Args[1] == "hold":
+		hold(os.Args[2])
+	case os.Getpid() != 1:
+		fmt.Fprintln(os.Stderr, "guest: this is the init of an emulated board; run make e2e")
+		os.Exit(2)
+	default:
+		boot()
+	}
+}
+
+// boot ends the machine if something is missing: the test sees what it was.
+func boot() {
+	quiet()
+	for _, step := range []struct {
+		name string
+		do   func() error
+	}{{"mount", mount}, {"modules", modules}, {"network", network}, {"disk", disk}} {
+		if err := step.do(); err != nil {
+			say("failed %s: %v", step.name, err)
+			unix.Sync()
+			_ = unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
+		}
+	}
+	say("up %d", uptime().Milliseconds())
+	a := &agent{}
+	go a.supervise()
+	in := bufio.NewScanner(os.Stdin)
+	for in.Scan() {
+		if f := strings.Fields(in.Text()); len(f) > 0 {
+			say("did %s: %s", f[0], a.obey(f))
+		}
+	}
+	say("failed console: %v", in.Err())
+	select {} // an init that ends panics the kernel
+}
+
+func uptime() time.Duration {
+	var ts unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts)
+	return time.Duration(ts.Nano())
+}
+
+// quiet keeps what the test types out of what the test reads.
+func quiet() {
+	t, err := unix.IoctlGetTermios(0, unix.TCGETS)
+	if err != nil {
+		return
+	}
+	t.Lflag &^= unix.ECHO
+	_ = unix.IoctlSetTermios(0, unix.TCSETS, t)
+}
+
+func mount() error {
+	for _, m := range [][2]string{{"proc", "/proc"}, {"sysfs", "/sys"}, {"devtmpfs", "/dev"}, {"tmpfs", "/run"}, {"tmpfs", "/tmp"}} {
+		if err := os.MkdirAll(m[1], 0o755); err != nil {
+			return err
+		}
+		if err := unix.Mount(m[0], m[1], m[0], 0, ""); err != nil {
+			return fmt.Errorf("%s: %w", m[1], err)
+		}
+	}
+	return nil
+}
+
+// modules loads what /modules/order names, one file a line, in that order.
+func modules() error {
+	order, err := os.ReadFile("/modules/order")
+	if err != nil {
+		return err
+	}
+	for _, name := range strings.Fields(string(order)) {
+		f, err := os.Open(filepath.Join("/modules", name))
+		if err != nil {
+			return err
+		}
+		err = unix.FinitModule(int(f.Fd()), "", 0)
+		f.Close()
+		if err != nil && err != unix.EEXIST {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// network gives the first wired interface the address that QEMU's user network
+// has for it; everything is on that link.
+func network() error {
+	name, err := appears("/sys/class/net/*/device", func(p string) string { return filepath.Base(filepath.Dir(p)) })
+	if err != nil {
+		return err
+	}
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	for _, step := range []struct {
+		iface string
+		req   uint
+		set   func(*unix.Ifreq) error
+	}{
+		{"lo", unix.SIOCSIFFLAGS, flagsUp},
+		{name, unix.SIOCSIFADDR, func(r *unix.Ifreq) error { return r.SetInet4Addr([]byte{10, 0, 2, 15}) }},
+		{name, unix.SIOCSIFNETMASK, func(r *unix.Ifreq) error { return r.SetInet4Addr([]byte{255, 255, 255, 0}) }},
+		{name, unix.SIOCSIFFLAGS, flagsUp},
+	} {
+		r, err := unix.NewIfreq(step.iface)
+		if err != nil {
+			return err
+		}
+		if err := step.set(r); err != nil {
+			return err
+		}
+		if err := unix.IoctlIfreq(fd, step.req, r); err != nil {
+			return fmt.Errorf("%s: %w", step.iface, err)
+		}
+	}
+	return nil
+}
+
+func flagsUp(r *unix.Ifreq) error { r.SetUint16(unix.IFF_UP); return nil }
+
+// disk mounts the one disk: what survives a reboot.
+func disk() error {
+	name, err := appears("/sys/block/mmcblk?", filepath.Base)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(data, 0o755); err != nil {
+		return err
+	}
+	return unix.Mount("/dev/"+name, data, "ext4", unix.MS_NOATIME, "errors=remount-ro")
+}
+
+// appears waits for a device that the kernel finds in its own time.
+func appears(pattern string, name func(string) string) (string, error) {
+	for range 400 {
+		if found, err := filepath.Glob(pattern); err != nil || len(found) > 0 {
+			if err != nil {
+				return "", err
+			}
+			return name(found[0]), nil
+		}
+		time.Sleep(25 * time.Millisecond) // no event to wait for without udev
+	}
+	return "", fmt.Errorf("no %s within 10 s", pattern)
+}

@@ -1,0 +1,165 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// machine is one run of QEMU: an emulated board from power-on to power-off.
+type machine struct {
+	t     *testing.T
+	q     *qmp
+	began time.Time
+	cmd   *exec.Cmd
+	stdin io.Writer
+	ended chan struct{} // QEMU has ended
+	trace string        // where its traces go
+
+	mu    sync.Mutex
+	lines []string // of the console
+	more  chan struct{}
+}
+
+// power starts a board with a kernel, an initramfs and a disk.
+func power(t *testing.T, k *kernel, initrd, dir string, disk *nbdDisk) *machine {
+	t.Helper()
+	m := &machine{t: t, ended: make(chan struct{}), more: make(chan struct{}), trace: filepath.Join(dir, "trace.log")}
+	args := []string{"-M", "ast2600-evb", "-m", "1G", "-kernel", k.image, "-dtb", k.dtb, "-initrd", initrd,
+		"-append", "console=ttyS4,115200 quiet panic=-1 rdinit=/init",
+		"-nic", "user,model=ftgmac100,id=n0", "-drive", "if=sd,index=2,format=raw,file=nbd+unix:///?socket=" + disk.path,
+		"-display", "none", "-serial", "stdio", "-monitor", "none", "-qmp", "unix:" + dir + "/q.sock,server=on,wait=off",
+		"-watchdog-action", "reset", "-msg", "timestamp=on", "-D", m.trace}
+	for i := range 4 {
+		args = append(args, "-device", fmt.Sprintf("tmp105,bus=aspeed.i2c.bus.0,address=%#x,id=t%d", 0x48+i, i))
+	}
+	m.cmd = exec.Command("qemu-system-arm", args...)
+	m.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // never left behind
+	m.cmd.Stderr = os.Stderr
+	out, err := m.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.stdin, err = m.cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	m.began = time.Now()
+	if err := m.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go m.listen(out)
+	t.Cleanup(m.off)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if m.q, err = dialQMP(ctx, filepath.Join(dir, "q.sock")); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 4 {
+		m.heat(i, 25000)
+	}
+	return m
+}
+
+// off takes the power away, at once.
+func (m *machine) off() {
+	_ = m.cmd.Process.Kill()
+	<-m.ended
+	if m.q != nil {
+		m.q.Close()
+	}
+}
+
+func (m *machine) listen(out io.Reader) {
+	in := bufio.NewScanner(out)
+	for in.Scan() {
+		m.mu.Lock()
+		m.lines = append(m.lines, strings.TrimRight(in.Text(), "\r"))
+		close(m.more)
+		m.more = make(chan struct{})
+		m.mu.Unlock()
+	}
+	_ = m.cmd.Wait()
+	close(m.ended)
+}
+
+// now is a place in the console's output.
+func (m *machine) now() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.lines)
+}
+
+// says waits for a line from a place on that holds the text, and returns it
+// with the place after it.
+func (m *machine) says(from int, text string, within time.Duration) (string, int) {
+	m.t.Helper()
+	late := time.After(within)
+	for {
+		m.mu.Lock()
+		more := m.more
+		for ; from < len(m.lines); from++ {
+			switch line := m.lines[from]; {
+			case strings.Contains(line, text):
+				m.mu.Unlock()
+				return line, from + 1
+			case strings.HasPrefix(line, "@e2e failed"):
+				m.mu.Unlock()
+				m.t.Fatalf("the guest: %s\n%s", line, m.tail())
+			}
+		}
+		m.mu.Unlock()
+		select {
+		case <-more:
+		case <-m.ended:
+			m.t.Fatalf("QEMU has ended before %q\n%s", text, m.tail())
+		case <-late:
+			m.t.Fatalf("the console does not say %q within %v\n%s", text, within, m.tail())
+		}
+	}
+}
+
+// tail is the end of the console's output.
+func (m *machine) tail() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return strings.Join(m.lines[max(0, len(m.lines)-60):], "\n")
+}
+
+// tell has the guest's init do something and returns what it answers.
+func (m *machine) tell(words ...string) string {
+	m.t.Helper()
+	from := m.now()
+	if _, err := fmt.Fprintln(m.stdin, strings.Join(words, " ")); err != nil {
+		m.t.Fatal(err)
+	}
+	prefix := "@e2e did " + words[0] + ": "
+	line, _ := m.says(from, prefix, 40*time.Second)
+	return line[strings.Index(line, prefix)+len(prefix):]
+}
+
+// heat sets what a motor's chip measures, thousandths of a degree.
+func (m *machine) heat(motor int, milliC int) {
+	m.t.Helper()
+	if err := m.q.set(fmt.Sprintf("/machine/peripheral/t%d", motor), "temperature", milliC); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// link plugs the network in or out.
+func (m *machine) link(up bool) {
+	m.t.Helper()
+	if err := m.q.do("set_link", map[string]any{"name": "n0", "up": up}, nil); err != nil {
+		m.t.Fatal(err)
+	}
+}

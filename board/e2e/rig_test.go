@@ -1,0 +1,173 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aim-control/aimlock/agent/locksmith"
+	"github.com/aim-control/aimlock/firmware/durable"
+)
+
+// live is the drone's configuration at first; its successors differ in version
+// and altitude.
+func live(version int64) []byte {
+	return fmt.Appendf(nil, `version = %d
+
+[lock]
+ttl = "2s"
+gc_interval = "1s"
+
+[update_window]
+flight = "paused"
+
+[safe_pause]
+motor = { warm = 80.0, hot = 95.0, clear = 80.0, clear_for = "2s" }
+
+[mission]
+altitude_m = %d
+`, version, 40+version)
+}
+
+// rig is everything around one drone.
+type rig struct {
+	*operator
+	k      *kernel
+	dir    string // of sockets: a short path
+	initrd string
+	m      *machine
+	w      *wires
+	stop   context.CancelFunc // of the flight controller
+}
+
+// needs are the programs and how to install them.
+var needs = []struct{ program, pkg string }{
+	{"qemu-system-arm", "qemu-system-arm"}, {"mosquitto", "mosquitto"}, {"mkfs.ext4", "e2fsprogs"}, {"dpkg-deb", "dpkg"}, {"apt-get", "apt"},
+}
+
+// newRig makes the initramfs, the certificates and the broker. Nothing is
+// switched on yet.
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	t.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin")
+	for _, n := range needs {
+		if _, err := exec.LookPath(n.program); err != nil {
+			t.Fatalf("%s is missing; on Debian: apt-get install %s", n.program, n.pkg)
+		}
+	}
+	dir, err := os.MkdirTemp("", "e2e-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	r := &rig{dir: dir, k: openKernel(t, fetchKernel(t, "armhf", "linux-image-armmp"), "aspeed-ast2600-evb.dtb")}
+	certificates(t, dir, map[string]string{"broker": "broker", "drone": fleetName + "/" + droneName, "operator": "operator"})
+	port := mosquitto(t, dir)
+	r.operator = newOperator(t, dir, port)
+	r.initrd = filepath.Join(dir, "initrd.cpio")
+	write(t, r.initrd, r.root(t, port))
+	return r
+}
+
+// root is the root file system: aimd, its identity, our init, the modules.
+func (r *rig) root(t *testing.T, port string) []byte {
+	t.Helper()
+	read := func(path string) []byte {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	aimd := "../../dist/linux-armv7/aimd"
+	if _, err := os.Stat(aimd); err != nil {
+		t.Fatalf("the armv7 aimd is not built; run make e2e, or make cross before: %v", err)
+	}
+	guest := filepath.Join(r.dir, "init")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", guest, "./guest")
+	build.Env = append(os.Environ(), "GOARCH=arm", "GOARM=7", "CGO_ENABLED=0", "GOOS=linux")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("init: %v: %s", err, out)
+	}
+	a := &archive{}
+	a.file("init", modeExec, read(guest))
+	a.file("bin/aimd", modeExec, read(aimd))
+	for _, name := range []string{"ca", "drone", "drone-key"} {
+		a.file("etc/aimlock/"+name+".pem", modeFile, read(filepath.Join(r.dir, name+".pem")))
+	}
+	a.file("etc/aimlock/drone.toml", modeFile, fmt.Appendf(nil, `drone = %q
+fleet = %q
+board = "ast2600-evb"
+mqtt  = { broker = "mqtts://10.0.2.2:%s", ca = "/etc/aimlock/ca.pem", cert = "/etc/aimlock/drone.pem", key = "/etc/aimlock/drone-key.pem" }
+trust = { threshold = 1, config = [%q], command = [%q] }
+paths = { config = "/data/etc/aim_lock_config.conf", state = "/data/state", run = "/run/aimlock" }
+`, droneName, fleetName, port, r.sign.Public(), r.key.Public()))
+	files, err := r.k.load("gpio-aspeed", "i2c-aspeed", "i2c-dev", "mdio-aspeed", "ftgmac100", "sdhci-of-aspeed", "crc32c_generic", "ext4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var order []string
+	for _, f := range files {
+		order = append(order, filepath.Base(f))
+		a.file("modules/"+filepath.Base(f), modeFile, read(f))
+	}
+	a.file("modules/order", modeFile, []byte(strings.Join(order, "\n")))
+	return a.bytes()
+}
+
+// flashed is the disk of a drone that has flown before: its configuration, and
+// the lock of somebody who had it when an earlier boot ended.
+func flashed(t *testing.T) []byte {
+	t.Helper()
+	content, gone := t.TempDir(), t.TempDir()
+	for _, d := range []string{"etc", "state"} {
+		if err := os.MkdirAll(filepath.Join(content, d), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(content, "etc/aim_lock_config.conf"), live(7), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	host, err := locksmith.KernelHost()
+	if err != nil {
+		t.Fatal(err)
+	}
+	host.BootID = "an-earlier-boot"
+	s, err := locksmith.Open(durable.Linux, locksmith.Paths{Run: gone, State: filepath.Join(content, "state"), Name: "aim_lock_config"}, host, func() time.Duration { return time.Hour })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Acquire(t.Context(), locksmith.Claim{Role: locksmith.RoleOrchestrator, Holder: "fleet-updater", Reason: "nightly"}); err != nil {
+		t.Fatal(err)
+	}
+	return makeDisk(t, content)
+}
+
+// on switches the board on with a disk, and the flight controller with it.
+func (r *rig) on(t *testing.T, data []byte) *nbdDisk {
+	t.Helper()
+	disk := serveDisk(t, r.dir, data)
+	r.m = power(t, r.k, r.initrd, r.dir, disk)
+	r.wire()
+	t.Cleanup(r.off)
+	return disk
+}
+
+func (r *rig) wire() {
+	ctx, stop := context.WithCancel(context.Background())
+	r.stop = stop
+	r.w = attach(ctx, r.m.q)
+}
+
+// off takes the power away.
+func (r *rig) off() {
+	r.stop()
+	r.m.off()
+}
