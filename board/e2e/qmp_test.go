@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,7 +21,7 @@ type qmp struct {
 	mu     sync.Mutex
 	conn   net.Conn
 	in     *bufio.Reader
-	events chan string // names of what happened by itself; the oldest are kept
+	resets atomic.Int64 // of the machine, by itself or not, since the last look
 }
 
 // qmpTimeout bounds a command: QEMU answers in well under a millisecond unless
@@ -35,7 +36,7 @@ func dialQMP(ctx context.Context, path string) (*qmp, error) {
 	for {
 		conn, err := d.DialContext(ctx, "unix", path)
 		if err == nil {
-			q := &qmp{conn: conn, in: bufio.NewReader(conn), events: make(chan string, 64)}
+			q := &qmp{conn: conn, in: bufio.NewReader(conn)}
 			if _, err := q.in.ReadString('\n'); err != nil { // its greeting
 				return nil, err
 			}
@@ -80,9 +81,8 @@ func (q *qmp) do(command string, args map[string]any, result any) error {
 		case err != nil:
 			return fmt.Errorf("qmp: %s: %q: %w", command, line, err)
 		case r.Event != "":
-			select {
-			case q.events <- r.Event:
-			default:
+			if r.Event == "RESET" {
+				q.resets.Add(1)
 			}
 			continue
 		case r.Error != nil:
@@ -114,6 +114,9 @@ func (q *qmp) word(addr uint32) (uint32, error) {
 	}
 	return word, nil
 }
+
+// reset is true if the machine was reset since it was asked last.
+func (q *qmp) reset() bool { return q.resets.Swap(0) > 0 }
 
 func (q *qmp) Close() error { return q.conn.Close() }
 

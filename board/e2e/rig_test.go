@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"os/exec"
@@ -35,6 +36,9 @@ motor = { warm = 80.0, hot = 95.0, clear = 80.0, clear_for = "2s" }
 altitude_m = %d
 `, version, 40+version)
 }
+
+// hashed is what the guest says of a live file of that version.
+func hashed(version int64) string { return fmt.Sprintf("%x <nil>", sha256.Sum256(live(version))) }
 
 // rig is everything around one drone.
 type rig struct {

@@ -75,6 +75,9 @@ func (w *wires) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		if w.q.reset() {
+			driven = 0 // QEMU puts every input to low
+		}
 		v, err := w.q.word(regData)
 		now := time.Now()
 		if err == nil {
@@ -175,11 +178,31 @@ func (w *wires) disarm() {
 	w.put(lineDisarmed, true)
 }
 
+// answer says whether the flight controller takes notice of requests.
+func (w *wires) answer(yes bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.deaf = !yes
+}
+
 // is reads an output as last seen.
 func (w *wires) is(line int) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.level>>line&1 == 1
+}
+
+// changes are the edges of an output from a time on.
+func (w *wires) changes(line int, from time.Time) []edge {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var out []edge
+	for _, e := range w.edges {
+		if e.line == line && e.at.After(from) {
+			out = append(out, e)
+		}
+	}
+	return out
 }
 
 // until waits until an output is on or off, and returns since when.

@@ -66,8 +66,7 @@ func (a *agent) obey(f []string) string {
 		unix.Sync()
 		return fmt.Sprintf("%d %s", c.Process.Pid, bytes.TrimSpace(b[:n]))
 	case "live":
-		b, err := os.ReadFile(filepath.Join(data, "etc/aim_lock_config.conf"))
-		return fmt.Sprintf("%x %v", sha256.Sum256(b), err)
+		return live()
 	case "memory":
 		return memory(pid)
 	case "cpu": // over 5 s
@@ -83,6 +82,12 @@ func (a *agent) obey(f []string) string {
 		return fmt.Sprintf("%s %d %v", bytes.TrimSpace(id), time.Now().Unix(), err)
 	}
 	return "unknown command"
+}
+
+// live is the hash of the live file.
+func live() string {
+	b, err := os.ReadFile(filepath.Join(data, "etc/aim_lock_config.conf"))
+	return fmt.Sprintf("%x %v", sha256.Sum256(b), err)
 }
 
 // hold takes the lock of the live file, says so, and keeps it.

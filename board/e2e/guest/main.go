@@ -46,12 +46,14 @@ func boot() {
 		name string
 		do   func() error
 	}{{"mount", mount}, {"modules", modules}, {"network", network}, {"disk", disk}} {
+		say("%s at %d", step.name, uptime().Milliseconds())
 		if err := step.do(); err != nil {
 			say("failed %s: %v", step.name, err)
 			unix.Sync()
 			_ = unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
 		}
 	}
+	say("live %s", live()) // as the last boot left it
 	say("up %d", uptime().Milliseconds())
 	a := &agent{}
 	go a.supervise()
