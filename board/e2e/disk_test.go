@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -67,7 +68,7 @@ func serveDisk(t *testing.T, dir string, data []byte) *nbdDisk {
 			}
 			go func() {
 				defer c.Close()
-				if err := d.serve(bufio.NewReader(c), c); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
+				if err := d.serve(bufio.NewReader(c), c); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.EPIPE) {
 					fmt.Fprintln(os.Stderr, "nbd:", err)
 				}
 			}()

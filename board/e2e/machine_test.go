@@ -19,13 +19,14 @@ import (
 
 // machine is one run of QEMU: an emulated board from power-on to power-off.
 type machine struct {
-	t     *testing.T
-	q     *qmp
-	began time.Time
-	cmd   *exec.Cmd
-	stdin io.Writer
-	ended chan struct{} // QEMU has ended
-	trace string        // where its traces go
+	t         *testing.T
+	q         *qmp
+	began     time.Time
+	cmd       *exec.Cmd
+	stdin     io.Writer
+	ended     chan struct{} // QEMU has ended
+	trace     string        // where its traces go
+	traceFrom int64         // size of that file when tracing began
 
 	mu    sync.Mutex
 	lines []string // of the console
@@ -33,7 +34,7 @@ type machine struct {
 }
 
 // power starts a board with a kernel, an initramfs and a disk.
-func power(t *testing.T, k *kernel, initrd, dir string, disk *nbdDisk) *machine {
+func power(t *testing.T, k *kernel, initrd, dir string, disk *nbdDisk, more ...string) *machine {
 	t.Helper()
 	m := &machine{t: t, ended: make(chan struct{}), more: make(chan struct{}), trace: filepath.Join(dir, "trace.log")}
 	args := []string{"-M", "ast2600-evb", "-m", "1G", "-kernel", k.image, "-dtb", k.dtb, "-initrd", initrd,
@@ -44,9 +45,14 @@ func power(t *testing.T, k *kernel, initrd, dir string, disk *nbdDisk) *machine 
 	for i := range 4 {
 		args = append(args, "-device", fmt.Sprintf("tmp105,bus=aspeed.i2c.bus.0,address=%#x,id=t%d", 0x48+i, i))
 	}
-	m.cmd = exec.Command("qemu-system-arm", args...)
+	m.cmd = exec.Command("qemu-system-arm", append(args, more...)...)
 	m.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // never left behind
-	m.cmd.Stderr = os.Stderr
+	complaints, err := os.Create(filepath.Join(dir, "qemu.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer complaints.Close()
+	m.cmd.Stderr = complaints
 	out, err := m.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +65,13 @@ func power(t *testing.T, k *kernel, initrd, dir string, disk *nbdDisk) *machine 
 		t.Fatal(err)
 	}
 	go m.listen(out)
-	t.Cleanup(m.off)
+	t.Cleanup(func() {
+		m.off()
+		if t.Failed() {
+			why, _ := os.ReadFile(filepath.Join(dir, "qemu.log"))
+			t.Logf("the end of the console:\n%s\nQEMU: %s", m.tail(), why)
+		}
+	})
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	if m.q, err = dialQMP(ctx, filepath.Join(dir, "q.sock")); err != nil {
@@ -115,16 +127,16 @@ func (m *machine) says(from int, text string, within time.Duration) (string, int
 				return line, from + 1
 			case strings.HasPrefix(line, "@e2e failed"):
 				m.mu.Unlock()
-				m.t.Fatalf("the guest: %s\n%s", line, m.tail())
+				m.t.Fatalf("the guest: %s", line)
 			}
 		}
 		m.mu.Unlock()
 		select {
 		case <-more:
 		case <-m.ended:
-			m.t.Fatalf("QEMU has ended before %q\n%s", text, m.tail())
+			m.t.Fatalf("QEMU has ended before %q", text)
 		case <-late:
-			m.t.Fatalf("the console does not say %q within %v\n%s", text, within, m.tail())
+			m.t.Fatalf("the console does not say %q within %v", text, within)
 		}
 	}
 }

@@ -30,7 +30,7 @@ gc_interval = "1s"
 flight = "paused"
 
 [safe_pause]
-motor = { warm = 80.0, hot = 95.0, clear = 80.0, clear_for = "2s" }
+motor = { warm = 80.0, hot = 95.0, clear = 80.0, clear_for = "1s" }
 
 [mission]
 altitude_m = %d
@@ -155,10 +155,10 @@ func flashed(t *testing.T) []byte {
 }
 
 // on switches the board on with a disk, and the flight controller with it.
-func (r *rig) on(t *testing.T, data []byte) *nbdDisk {
+func (r *rig) on(t *testing.T, data []byte, more ...string) *nbdDisk {
 	t.Helper()
 	disk := serveDisk(t, r.dir, data)
-	r.m = power(t, r.k, r.initrd, r.dir, disk)
+	r.m = power(t, r.k, r.initrd, r.dir, disk, more...)
 	r.wire()
 	t.Cleanup(r.off)
 	return disk

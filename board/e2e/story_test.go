@@ -24,8 +24,8 @@ func TestDrone(t *testing.T) {
 	r.hot(t)
 	r.cutOff(t, boot)
 	r.patched(t)
-	r.killed(t)
 	r.measured(t)
+	r.killed(t)
 	r.hung(t, boot)
 }
 
@@ -77,7 +77,7 @@ func (r *rig) line(t *testing.T, on bool) time.Time {
 	t.Helper()
 	at, err := r.w.until(lineRequest, on, soon)
 	if err != nil {
-		t.Fatalf("request line: %v\n%s", err, r.m.tail())
+		t.Fatalf("request line: %v", err)
 	}
 	return at
 }
@@ -148,9 +148,9 @@ func (r *rig) patched(t *testing.T) {
 	var rep telemetry.Report
 	_, at := r.hears(from, "COMMITTED", telemetry.LeafReport, &rep, 60*time.Second, func() bool {
 		if rep.State == "REVERTED" || rep.State == "REJECTED" {
-			t.Fatalf("the patch: %+v\n%s", rep, r.m.tail())
+			t.Fatalf("the patch: %+v", rep)
 		}
-		return rep.State == "COMMITTED"
+		return rep.Patch == "p-8" && rep.State == "COMMITTED"
 	})
 	t.Logf("patch: committed %.1f s after the offer, of which 2 s are its trial's watch", at.Sub(began).Seconds())
 	if n := len(r.w.changes(lineRequest, began)); n != 2 {

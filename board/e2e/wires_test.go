@@ -34,7 +34,8 @@ const (
 	brake = 250 * time.Millisecond // from the request to HOLDING
 )
 
-// edge is a change of an output, as seen from outside.
+// edge is a change of an output, as seen from outside, or of an input, just
+// before it is driven.
 type edge struct {
 	at   time.Time
 	line int
@@ -131,6 +132,9 @@ func (w *wires) drive(driven *byte) error {
 		if diff>>line&1 == 0 {
 			continue
 		}
+		w.mu.Lock()
+		w.edges = append(w.edges, edge{time.Now(), line, want>>line&1 == 1})
+		w.mu.Unlock()
 		if err := w.q.set("/machine/soc/gpio", fmt.Sprintf("gpioG%d", line), want>>line&1 == 1); err != nil {
 			return err
 		}
@@ -192,7 +196,7 @@ func (w *wires) is(line int) bool {
 	return w.level>>line&1 == 1
 }
 
-// changes are the edges of an output from a time on.
+// changes are the edges of a line from a time on.
 func (w *wires) changes(line int, from time.Time) []edge {
 	w.mu.Lock()
 	defer w.mu.Unlock()

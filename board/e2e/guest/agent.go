@@ -4,13 +4,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -21,7 +20,10 @@ import (
 )
 
 // agent is the aimd that runs now.
-type agent struct{ pid atomic.Int64 }
+type agent struct {
+	pid    atomic.Int64
+	memory memory
+}
 
 // supervise runs aimd for ever. Its log goes to the console.
 func (a *agent) supervise() {
@@ -31,6 +33,7 @@ func (a *agent) supervise() {
 		err := c.Start()
 		if err == nil {
 			a.pid.Store(int64(c.Process.Pid))
+			go a.memory.watch(c.Process.Pid)
 			say("aimd %d at %d", c.Process.Pid, uptime().Milliseconds())
 			err = c.Wait()
 		}
@@ -68,15 +71,17 @@ func (a *agent) obey(f []string) string {
 	case "live":
 		return live()
 	case "memory":
-		return memory(pid)
+		return a.memory.words()
 	case "cpu": // over 5 s
 		before, err := cpu(pid)
 		began := uptime()
 		time.Sleep(5 * time.Second) // what is measured is this time
 		after, err2 := cpu(pid)
-		return fmt.Sprintf("%d %d %v %v", (after - before).Microseconds(), (uptime() - began).Microseconds(), err, err2)
+		return fmt.Sprintf("%d %d %v", (after - before).Microseconds(), (uptime() - began).Microseconds(), errors.Join(err, err2))
 	case "sleeper":
 		return sleeper()
+	case "bare":
+		return bare()
 	case "boot":
 		id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 		return fmt.Sprintf("%s %d %v", bytes.TrimSpace(id), time.Now().Unix(), err)
@@ -109,54 +114,4 @@ func hold(ttl string) {
 	for {
 		time.Sleep(time.Hour)
 	}
-}
-
-// memory is resident and anonymous memory, in kB.
-func memory(pid int) string {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
-	if err != nil {
-		return err.Error()
-	}
-	var rss, anon int
-	for line := range strings.Lines(string(b)) {
-		var kb int
-		if _, err := fmt.Sscanf(line, "Rss: %d kB", &kb); err == nil {
-			rss = kb
-		}
-		if _, err := fmt.Sscanf(line, "Anonymous: %d kB", &kb); err == nil {
-			anon = kb
-		}
-	}
-	return fmt.Sprintf("%d %d", rss, anon)
-}
-
-// cpu is what all threads of a process have run.
-func cpu(pid int) (time.Duration, error) {
-	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
-	var sum time.Duration
-	for _, t := range tasks {
-		b, e := os.ReadFile(t)
-		var ns int64
-		if e == nil {
-			_, e = fmt.Sscan(string(b), &ns)
-		}
-		if e != nil {
-			err = e
-		}
-		sum += time.Duration(ns)
-	}
-	return sum, err
-}
-
-// sleeper says by how much sleeps of a millisecond are overslept, p50 and p99
-// in µs: what this machine adds to anything.
-func sleeper() string {
-	var over []time.Duration
-	for end := uptime() + 2*time.Second; uptime() < end; {
-		began := uptime()
-		time.Sleep(time.Millisecond) // what is measured is this sleep
-		over = append(over, uptime()-began-time.Millisecond)
-	}
-	slices.Sort(over)
-	return fmt.Sprintf("%d %d", over[len(over)/2].Microseconds(), over[len(over)*99/100].Microseconds())
 }
