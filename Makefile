@@ -9,13 +9,14 @@ STAMP     = -X main.version=$(VERSION) -X main.built=$(BUILT)
 SMALL     = -trimpath -gcflags=std=-l -ldflags "-s -w $(STAMP)"
 TOOLS     = go tool -modfile=scripts/tools.mod
 FUZZTIME ?= 10s
+SEEDS    ?= 3
 PROGRAMS  = aimd aimctl aimsim
 
 .DEFAULT_GOAL := help
-.PHONY: help run test race peers mutants histories crash fuzz bench bench-locks lint verify-gen generate build cross clean
+.PHONY: help run test race peers mutants histories crash e2e fuzz bench bench-locks lint verify-gen generate build cross clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 run: ## play the story: eight simulated drones, an embedded broker, a stuck lock and its cure
 	go run ./agent/cmd/aimsim story
@@ -41,6 +42,10 @@ histories: ## the lock at length: 500 histories for porcupine, a minute of 50 pr
 crash: ## 1,000 kills of a drone's process, each at a system call of a patch
 	AIM_CRASH_SEEDS=1000 go test -count=1 -v -run '^TestPatchKilled$$' -timeout 400s ./agent
 
+e2e: dist/linux-armv7 ## the armv7 aimd on an emulated board with Debian's kernel; SEEDS power cuts (3)
+	@scripts/e2e-installed
+	AIM_E2E_SEEDS=$(SEEDS) go test -count=1 -tags e2e -v -timeout 30m ./board/e2e
+
 fuzz: ## every fuzz target for FUZZTIME (10s)
 	@scripts/fuzz $(FUZZTIME)
 
@@ -52,7 +57,7 @@ bench-locks: ## our lock beside gofrs/flock, O_EXCL files and etcd, in a module 
 		{ timeout 70 $${TMPDIR:-/tmp}/aimlocks.$$$$; code=$$?; rm -f $${TMPDIR:-/tmp}/aimlocks.$$$$; exit $$code; }
 
 lint: ## go vet for every target, staticcheck, gofmt
-	go vet ./... && GOARCH=arm go vet ./... && go vet -tags peers ./agent/... ./firmware/... && go vet -tags hardware ./hal/... && go vet -tags mutant,heavy ./agent/locksmith
+	go vet ./... && GOARCH=arm go vet ./... && go vet -tags peers ./agent/... ./firmware/... && go vet -tags hardware ./hal/... && go vet -tags mutant,heavy ./agent/locksmith && go vet -tags e2e ./board/...
 	$(TOOLS) staticcheck ./...
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "make lint: run gofmt -w on these"; exit 1; }
 

@@ -119,10 +119,12 @@ func runsMosquitto(t *testing.T, conf string) bool {
 		t.Fatal(err)
 	}
 	runs, ended := make(chan struct{}), make(chan struct{})
+	var lines []string
 	go func() {
 		defer close(ended)
 		said := false
 		for in := bufio.NewScanner(out); in.Scan(); {
+			lines = append(lines, in.Text())
 			if !said && strings.Contains(in.Text(), "running") {
 				said = true
 				close(runs)
@@ -130,7 +132,13 @@ func runsMosquitto(t *testing.T, conf string) bool {
 		}
 		_ = c.Wait()
 	}()
-	t.Cleanup(func() { cancel(); <-ended })
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+		if t.Failed() {
+			t.Logf("the end of the broker's log:\n%s", strings.Join(lines[max(0, len(lines)-30):], "\n"))
+		}
+	})
 	select {
 	case <-runs:
 		return true

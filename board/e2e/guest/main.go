@@ -106,7 +106,11 @@ func modules() error {
 		if err != nil {
 			return err
 		}
+		began := uptime()
 		err = unix.FinitModule(int(f.Fd()), "", 0)
+		if took := uptime() - began; took > 200*time.Millisecond {
+			say("module %s took %d ms", name, took.Milliseconds())
+		}
 		f.Close()
 		if err != nil && err != unix.EEXIST {
 			return fmt.Errorf("%s: %w", name, err)
