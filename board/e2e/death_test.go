@@ -51,7 +51,7 @@ func (r *rig) hung(t *testing.T, boot string) {
 	if d := off.Sub(began); d < 5*time.Second || d > 60*time.Second {
 		t.Errorf("the line went off after %v; the watchdog's time is 15 s", d)
 	}
-	_, console = r.m.says(console, "@e2e aimd", bootIn)
+	r.m.says(console, "@e2e aimd", bootIn)
 	st, _, at := r.status(from, "the next boot", bootIn, func(st telemetry.Status) bool {
 		return st.Boot != boot && st.State == "NOMINAL" && st.FC == "ok" && len(st.Faults) == 0
 	})

@@ -98,10 +98,6 @@ func (q *qmp) set(path, property string, value any) error {
 	return q.do("qom-set", map[string]any{"path": path, "property": property, "value": value}, nil)
 }
 
-func (q *qmp) get(path, property string, result any) error {
-	return q.do("qom-get", map[string]any{"path": path, "property": property}, result)
-}
-
 // word reads a word of the guest's physical memory, registers included.
 func (q *qmp) word(addr uint32) (uint32, error) {
 	var text string
