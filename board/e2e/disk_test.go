@@ -4,14 +4,18 @@ package e2e
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -29,6 +33,7 @@ type nbdDisk struct {
 
 	mu     sync.Mutex
 	data   []byte
+	before map[int][]byte // of sectors written since the last flush: what was there
 	writes int
 	cutAt  int           // number of the first write that is lost; 0: none is
 	cut    chan struct{} // closed when it came
@@ -53,7 +58,7 @@ func makeDisk(t *testing.T, content string) []byte {
 // serveDisk serves data, which it owns from now on.
 func serveDisk(t *testing.T, dir string, data []byte) *nbdDisk {
 	t.Helper()
-	d := &nbdDisk{path: filepath.Join(dir, "disk.sock"), data: data, cut: make(chan struct{})}
+	d := &nbdDisk{path: filepath.Join(dir, "disk.sock"), data: data, before: map[int][]byte{}, cut: make(chan struct{})}
 	_ = os.Remove(d.path)
 	var err error
 	if d.l, err = net.Listen("unix", d.path); err != nil {
@@ -84,12 +89,33 @@ func (d *nbdDisk) cutAfter(n int) {
 	d.cutAt = d.writes + n
 }
 
-// image is what is on the disk now, and how many writes made it.
-func (d *nbdDisk) image() ([]byte, int) {
+// count is how many writes there were.
+func (d *nbdDisk) count() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return append([]byte(nil), d.data...), d.writes
+	return d.writes
 }
+
+// afterCut is what is on the disk once the power has gone. If it is lossy, of
+// each sector that was not flushed a coin says whether it was written.
+func (d *nbdDisk) afterCut(lossy bool, seed uint64) (image []byte, lost int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.cutAt = 1 // whatever else is on its way is late
+	if !lossy {
+		return bytes.Clone(d.data), 0
+	}
+	coin := rand.New(rand.NewPCG(seed, 2))
+	for _, s := range slices.Sorted(maps.Keys(d.before)) {
+		if coin.IntN(2) == 0 {
+			copy(d.data[s*sector:], d.before[s])
+			lost++
+		}
+	}
+	return bytes.Clone(d.data), lost
+}
+
+const sector = 512 // bytes that a disk writes as a whole
 
 const (
 	nbdOption   = 0x49484156454F5054 // IHAVEOPT
@@ -203,7 +229,16 @@ func (d *nbdDisk) do(kind uint16, where uint64, length int, in []byte) (out []by
 			}
 			return nil, nbdEIO
 		}
+		for s := int(where) / sector; s*sector < int(where)+length; s++ {
+			if d.before[s] == nil {
+				d.before[s] = bytes.Clone(d.data[s*sector : (s+1)*sector])
+			}
+		}
 		copy(d.data[where:], in)
+	case 3: // flush
+		if d.cutAt == 0 || d.writes < d.cutAt {
+			clear(d.before)
+		}
 	}
 	return nil, 0
 }

@@ -13,7 +13,7 @@ const bootIn = 90 * time.Second
 // TestFirst is the earliest check of real input and output: one edge and one
 // temperature, and the request line is on.
 func TestFirst(t *testing.T) {
-	r := newRig(t)
+	r := newRig(t, boardA)
 	r.on(t, flashed(t))
 	_, from := r.m.says(0, "@e2e aimd", bootIn)
 	t.Logf("aimd started %v after power-on", time.Since(r.m.began).Round(time.Millisecond))

@@ -19,6 +19,7 @@ import (
 
 // machine is one run of QEMU: an emulated board from power-on to power-off.
 type machine struct {
+	dir       string // of its sockets and logs
 	t         *testing.T
 	q         *qmp
 	began     time.Time
@@ -34,18 +35,18 @@ type machine struct {
 }
 
 // power starts a board with a kernel, an initramfs and a disk.
-func power(t *testing.T, k *kernel, initrd, dir string, disk *nbdDisk, more ...string) *machine {
+func power(t *testing.T, tg *target, k *kernel, initrd, dir string, disk *nbdDisk) *machine {
 	t.Helper()
-	m := &machine{t: t, ended: make(chan struct{}), more: make(chan struct{}), trace: filepath.Join(dir, "trace.log")}
-	args := []string{"-M", "ast2600-evb", "-m", "1G", "-kernel", k.image, "-dtb", k.dtb, "-initrd", initrd,
-		"-append", "console=ttyS4,115200 quiet panic=-1 rdinit=/init",
-		"-nic", "user,model=ftgmac100,id=n0", "-drive", "if=sd,index=2,format=raw,file=nbd+unix:///?socket=" + disk.path,
-		"-display", "none", "-serial", "stdio", "-monitor", "none", "-qmp", "unix:" + dir + "/q.sock,server=on,wait=off",
-		"-watchdog-action", "reset", "-msg", "timestamp=on", "-D", m.trace}
-	for i := range 4 {
+	m := &machine{t: t, dir: dir, ended: make(chan struct{}), more: make(chan struct{}), trace: filepath.Join(dir, "trace.log")}
+	args := append(tg.args(m, "nbd+unix:///?socket="+disk.path), "-kernel", k.image, "-initrd", initrd,
+		"-display", "none", "-serial", "stdio", "-monitor", "none", "-qmp", "unix:"+dir+"/q.sock,server=on,wait=off", "-msg", "timestamp=on", "-D", m.trace)
+	if k.dtb != "" {
+		args = append(args, "-dtb", k.dtb)
+	}
+	for i := range tg.chips {
 		args = append(args, "-device", fmt.Sprintf("tmp105,bus=aspeed.i2c.bus.0,address=%#x,id=t%d", 0x48+i, i))
 	}
-	m.cmd = exec.Command("qemu-system-arm", append(args, more...)...)
+	m.cmd = exec.Command(tg.qemu, args...)
 	m.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // never left behind
 	complaints, err := os.Create(filepath.Join(dir, "qemu.log"))
 	if err != nil {
@@ -77,7 +78,7 @@ func power(t *testing.T, k *kernel, initrd, dir string, disk *nbdDisk, more ...s
 	if m.q, err = dialQMP(ctx, filepath.Join(dir, "q.sock")); err != nil {
 		t.Fatal(err)
 	}
-	for i := range 4 {
+	for i := range tg.chips {
 		m.heat(i, 25000)
 	}
 	return m

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -43,6 +44,7 @@ func hashed(version int64) string { return fmt.Sprintf("%x <nil>", sha256.Sum256
 // rig is everything around one drone.
 type rig struct {
 	*operator
+	tg     *target
 	k      *kernel
 	dir    string // of sockets: a short path
 	initrd string
@@ -51,17 +53,19 @@ type rig struct {
 	stop   context.CancelFunc // of the flight controller
 }
 
-// needs are the programs and how to install them.
-var needs = []struct{ program, pkg string }{
-	{"qemu-system-arm", "qemu-system-arm"}, {"mosquitto", "mosquitto"}, {"mkfs.ext4", "e2fsprogs"}, {"dpkg-deb", "dpkg"}, {"apt-get", "apt"},
+type need struct{ program, pkg string }
+
+// needs are programs and how to install them.
+var needs = []need{
+	{"mosquitto", "mosquitto"}, {"mkfs.ext4", "e2fsprogs"}, {"dpkg-deb", "dpkg"}, {"apt-get", "apt"},
 }
 
 // newRig makes the initramfs, the certificates and the broker. Nothing is
 // switched on yet.
-func newRig(t *testing.T) *rig {
+func newRig(t *testing.T, tg target) *rig {
 	t.Helper()
 	t.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin")
-	for _, n := range needs {
+	for _, n := range append(needs, need{tg.qemu, "qemu-system-arm"}) {
 		if _, err := exec.LookPath(n.program); err != nil {
 			t.Fatalf("%s is missing; on Debian: apt-get install %s", n.program, n.pkg)
 		}
@@ -71,7 +75,7 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	r := &rig{dir: dir, k: openKernel(t, fetchKernel(t, "armhf", "linux-image-armmp"), "aspeed-ast2600-evb.dtb")}
+	r := &rig{tg: &tg, dir: dir, k: openKernel(t, fetchKernel(t, tg.arch, tg.kernel), tg.dtb)}
 	certificates(t, dir, map[string]string{"broker": "broker", "drone": fleetName + "/" + droneName, "operator": "operator"})
 	port := mosquitto(t, dir)
 	r.operator = newOperator(t, dir, port)
@@ -90,15 +94,13 @@ func (r *rig) root(t *testing.T, port string) []byte {
 		}
 		return b
 	}
-	aimd := "../../dist/linux-armv7/aimd"
-	if _, err := os.Stat(aimd); err != nil {
+	guest, aimd := filepath.Join(r.dir, "init"), "../../dist/linux-armv7/aimd"
+	r.build(t, guest, "", "./guest")
+	if r.tg.tags != "" {
+		aimd = filepath.Join(r.dir, "aimd")
+		r.build(t, aimd, r.tg.tags, "../../agent/cmd/aimd")
+	} else if _, err := os.Stat(aimd); err != nil {
 		t.Fatalf("the armv7 aimd is not built; run make e2e, or make cross before: %v", err)
-	}
-	guest := filepath.Join(r.dir, "init")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", guest, "./guest")
-	build.Env = append(os.Environ(), "GOARCH=arm", "GOARM=7", "CGO_ENABLED=0", "GOOS=linux")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("init: %v: %s", err, out)
 	}
 	a := &archive{}
 	a.file("init", modeExec, read(guest))
@@ -108,12 +110,12 @@ func (r *rig) root(t *testing.T, port string) []byte {
 	}
 	a.file("etc/aimlock/drone.toml", modeFile, fmt.Appendf(nil, `drone = %q
 fleet = %q
-board = "ast2600-evb"
+board = %q
 mqtt  = { broker = "mqtts://10.0.2.2:%s", ca = "/etc/aimlock/ca.pem", cert = "/etc/aimlock/drone.pem", key = "/etc/aimlock/drone-key.pem" }
 trust = { threshold = 1, config = [%q], command = [%q] }
 paths = { config = "/data/etc/aim_lock_config.conf", state = "/data/state", run = "/run/aimlock" }
-`, droneName, fleetName, port, r.sign.Public(), r.key.Public()))
-	files, err := r.k.load("gpio-aspeed", "i2c-aspeed", "i2c-dev", "mdio-aspeed", "ftgmac100", "sdhci-of-aspeed", "crc32c_generic", "ext4")
+`, droneName, fleetName, r.tg.board, port, r.sign.Public(), r.key.Public()))
+	files, err := r.k.load(r.tg.modules...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,6 +126,21 @@ paths = { config = "/data/etc/aim_lock_config.conf", state = "/data/state", run 
 	}
 	a.file("modules/order", modeFile, []byte(strings.Join(order, "\n")))
 	return a.bytes()
+}
+
+// build makes a program for the board, with the time of the last commit as the
+// floor of its clock, as the Makefile does.
+func (r *rig) build(t *testing.T, to, tags, pkg string) {
+	t.Helper()
+	built, err := exec.Command("git", "log", "-1", "--format=%cI").Output()
+	if err != nil {
+		t.Fatalf("the time of the last commit: %v", err)
+	}
+	c := exec.Command("go", "build", "-trimpath", "-tags", tags, "-ldflags", "-s -w -X main.built="+strings.TrimSpace(string(built)), "-o", to, pkg)
+	c.Env = append(append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux"), r.tg.goarch...)
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v: %s", pkg, err, out)
+	}
 }
 
 // flashed is the disk of a drone that has flown before: its configuration, and
@@ -155,23 +172,26 @@ func flashed(t *testing.T) []byte {
 }
 
 // on switches the board on with a disk, and the flight controller with it.
-func (r *rig) on(t *testing.T, data []byte, more ...string) *nbdDisk {
+func (r *rig) on(t *testing.T, data []byte) *nbdDisk {
 	t.Helper()
 	disk := serveDisk(t, r.dir, data)
-	r.m = power(t, r.k, r.initrd, r.dir, disk, more...)
-	r.wire()
-	t.Cleanup(r.off)
-	return disk
-}
-
-func (r *rig) wire() {
+	r.m = power(t, r.tg, r.k, r.initrd, r.dir, disk)
+	p, err := r.tg.pins(r.m)
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	r.stop = stop
-	r.w = attach(ctx, r.m.q)
+	r.w = attach(ctx, r.m.q, p)
+	t.Cleanup(r.off)
+	return disk
 }
 
 // off takes the power away.
 func (r *rig) off() {
 	r.stop()
 	r.m.off()
+	if c, ok := r.w.p.(io.Closer); ok {
+		c.Close()
+	}
 }

@@ -18,7 +18,7 @@ const soon = 30 * time.Second
 // TestDrone is a drone's life on the emulated board, from outside: what an
 // operator hears, what a technician sees, what the flight controller is told.
 func TestDrone(t *testing.T) {
-	r := newRig(t)
+	r := newRig(t, boardA)
 	r.on(t, flashed(t))
 	boot := r.boots(t)
 	r.hot(t)

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// The lines of the board table, as offsets within group G.
+// The lines, numbered as on both boards.
 const (
 	lineDisarmed = iota
 	lineHolding
@@ -18,14 +18,6 @@ const (
 	lineRequest
 	lineBlue
 	lineAmber
-)
-
-// Registers of the AST2600's GPIO for the groups E to H (data sheet, GPIO020
-// and GPIO038); group G is the third byte.
-const (
-	regData      = 0x1e780020
-	regInterrupt = 0x1e780038
-	groupG       = 16
 )
 
 const (
@@ -46,6 +38,7 @@ type edge struct {
 // its heartbeat beats, and it holds while it is asked to, as its script does.
 type wires struct {
 	q *qmp
+	p pins
 
 	mu    sync.Mutex
 	level byte // of all eight lines, as last seen
@@ -59,8 +52,8 @@ type wires struct {
 
 // attach starts the flight controller: on the ground, disarmed. The outputs
 // are watched until ctx ends.
-func attach(ctx context.Context, q *qmp) *wires {
-	w := &wires{q: q, want: 1 << lineDisarmed, more: make(chan struct{})}
+func attach(ctx context.Context, q *qmp, p pins) *wires {
+	w := &wires{q: q, p: p, want: 1 << lineDisarmed, more: make(chan struct{})}
 	go w.run(ctx)
 	return w
 }
@@ -79,10 +72,10 @@ func (w *wires) run(ctx context.Context) {
 		if w.q.reset() {
 			driven = 0 // QEMU puts every input to low
 		}
-		v, err := w.q.word(regData)
+		level, err := w.p.levels()
 		now := time.Now()
 		if err == nil {
-			w.see(byte(v>>groupG), now)
+			w.see(level, now)
 			err = w.drive(&driven)
 		}
 		w.mu.Lock()
@@ -121,8 +114,7 @@ func (w *wires) see(level byte, now time.Time) {
 	w.level = level
 }
 
-// drive brings the inputs to what they should be, one at a time: the next edge
-// must not come before the guest has taken the last.
+// drive brings the inputs to what they should be, one at a time.
 func (w *wires) drive(driven *byte) error {
 	w.mu.Lock()
 	diff := *driven ^ w.want
@@ -135,26 +127,12 @@ func (w *wires) drive(driven *byte) error {
 		w.mu.Lock()
 		w.edges = append(w.edges, edge{time.Now(), line, want>>line&1 == 1})
 		w.mu.Unlock()
-		if err := w.q.set("/machine/soc/gpio", fmt.Sprintf("gpioG%d", line), want>>line&1 == 1); err != nil {
+		if err := w.p.drive(line, want>>line&1 == 1); err != nil {
 			return err
 		}
 		*driven ^= 1 << line
-		if err := w.taken(); err != nil {
-			return err
-		}
 	}
 	return nil
-}
-
-func (w *wires) taken() error {
-	for deadline := time.Now().Add(10 * time.Second); ; {
-		switch v, err := w.q.word(regInterrupt); {
-		case err != nil || v == 0:
-			return err
-		case time.Now().After(deadline):
-			return fmt.Errorf("the guest does not take an edge: %#x", v)
-		}
-	}
 }
 
 // put sets an input; the caller has the lock.

@@ -159,7 +159,7 @@ func flagsUp(r *unix.Ifreq) error { r.SetUint16(unix.IFF_UP); return nil }
 
 // disk mounts the one disk: what survives a reboot.
 func disk() error {
-	name, err := appears("/sys/block/mmcblk?", filepath.Base)
+	name, err := appears("/sys/block/[mv][md][ca]*", filepath.Base) // mmcblk0 or vda
 	if err != nil {
 		return err
 	}
