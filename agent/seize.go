@@ -107,6 +107,7 @@ func (a *applier) acquire(ctx context.Context, j *job, mend bool) (lease *locksm
 	if e := lease.Reclaimed(); e != nil {
 		a.say(reclaimed(e, a.src.clock()))
 	}
+	a.say(granted(lease, a.src.clock()))
 	return lease, "", nil
 }
 
@@ -193,7 +194,7 @@ func (g *grip) renew(lease *locksmith.Lease) {
 			continue
 		}
 		if err := lease.Renew(); err != nil {
-			g.a.log.Warn("the patch's lease is not renewed", "err", err)
+			g.a.lease("not renewed", err)
 			if lease.Context().Err() != nil {
 				return
 			}
@@ -213,6 +214,6 @@ func (g *grip) free() {
 
 func (a *applier) release(lease *locksmith.Lease) {
 	if err := lease.Release(); err != nil && !errors.Is(err, locksmith.ErrReleased) {
-		a.log.Warn("the patch's lease", "err", err)
+		a.lease("not given back in order", err)
 	}
 }

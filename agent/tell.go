@@ -173,7 +173,7 @@ func (l *loop) looked(r *locksmith.Report, now int64) {
 	// somebody's acquire in progress.
 	news := r.Look.Verdict != before.Look.Verdict && (had || r.Look.Verdict.Refused())
 	if unclear := r.Look.Verdict == locksmith.Orphan || r.Look.Verdict == locksmith.Unknown; news && !r.Hot && !unclear {
-		l.say(report{kind: "lock." + strings.ToLower(r.Look.Verdict.String()), level: levelInfo,
+		l.say(report{kind: verdictKind(r.Look.Verdict), level: levelInfo,
 			text: "lock is " + r.Look.Verdict.String(), pairs: pairs("holder", r.Look.Who(), "reason", r.Look.Record.Reason, "until", when(r.Look.Deadline, now), "proof", r.Look.Evidence)}, now)
 	}
 	l.step(pause.Event{Kind: pause.LockLook, At: now, Hot: hot(r)})
@@ -189,12 +189,4 @@ func hot(r *locksmith.Report) pause.Tri {
 		return pause.Unknown
 	}
 	return pause.No
-}
-
-// reclaimed is the report of a stale lock that was taken back.
-func reclaimed(e *locksmith.Evidence, now int64) report {
-	return report{kind: "lock.reclaimed", level: levelWarn,
-		text: fmt.Sprintf("stale lock reclaimed from %s (pid %d, %s), %v: %s", e.Holder, e.PID, e.Role, e.Verdict, e.Proof),
-		pairs: pairs("holder", e.Holder, "pid", fmt.Sprint(e.PID), "role", e.Role, "reason", e.Reason, "verdict", e.Verdict.String(),
-			"epoch", fmt.Sprint(e.Epoch), "old_epoch", fmt.Sprint(e.OldEpoch), "proof", e.Proof)}
 }

@@ -25,6 +25,7 @@ func (a *applier) apply(ctx context.Context, j *job, g *grip) error {
 	}
 	if a.closed() { // nothing has changed
 		a.ask(ctx, event{kind: ours})
+		a.lease("not committed", err)
 		if errors.Is(err, locksmith.ErrCommitBusy) || g.lease.Context().Err() != nil {
 			return fmt.Errorf("%w: %w", errAgain, err)
 		}
