@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"bytes"
 	"os"
 	"os/exec"
@@ -149,10 +150,19 @@ func cmdAwait(ts *testscript.TestScript, neg bool, args []string) {
 func cmdSignal(ts *testscript.TestScript, neg bool, args []string) {
 	signals := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL, "INT": syscall.SIGINT,
 		"STOP": syscall.SIGSTOP, "CONT": syscall.SIGCONT}
-	if neg || len(args) != 2 || signals[args[1]] == 0 {
-		ts.Fatalf("usage: signal NAME TERM|KILL|INT|STOP|CONT")
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: signal NAME TERM|KILL|INT|STOP|CONT...")
 	}
-	ts.Check(find(ts, args[0]).cmd.Process.Signal(signals[args[1]]))
+	for i, name := range args[1:] {
+		if signals[name] == 0 {
+			ts.Fatalf("signal: %q is none", name)
+		}
+		err := find(ts, args[0]).cmd.Process.Signal(signals[name])
+		if i > 0 && errors.Is(err, os.ErrProcessDone) {
+			return // the one before it was enough
+		}
+		ts.Check(err)
+	}
 }
 
 // cmdEnded waits for the end and checks the exit code (-1: by a signal).
