@@ -1,0 +1,5 @@
+//go:build !race
+
+package locksmith
+
+const failpointStep = 1
