@@ -124,6 +124,7 @@ paths = { config = "/data/etc/aim_lock_config.conf", state = "/data/state", run 
 		order = append(order, filepath.Base(f))
 		a.file("modules/"+filepath.Base(f), modeFile, read(f))
 	}
+	a.file("etc/nic", modeFile, []byte(r.tg.nic))
 	a.file("modules/order", modeFile, []byte(strings.Join(order, "\n")))
 	return a.bytes()
 }

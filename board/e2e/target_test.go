@@ -21,6 +21,7 @@ type target struct {
 	goarch  []string
 	tags    string // of aimd's build; "": the one that is flashed
 	modules []string
+	nic     string // where sysfs has the interface that is plugged in
 	qemu    string
 	args    func(m *machine, disk string) []string
 	chips   int // temperature sensors
@@ -38,6 +39,7 @@ var boardA = target{
 	board: "ast2600-evb", arch: "armhf", kernel: "linux-image-armmp", dtb: "aspeed-ast2600-evb.dtb",
 	goarch:  []string{"GOARCH=arm", "GOARM=7"},
 	modules: []string{"gpio-aspeed", "i2c-aspeed", "i2c-dev", "mdio-aspeed", "ftgmac100", "sdhci-of-aspeed", "crc32c_generic", "ext4"},
+	nic:     "/sys/bus/platform/devices/1e660000.*/net/*",
 	qemu:    "qemu-system-arm",
 	chips:   4,
 	args: func(m *machine, disk string) []string {
@@ -53,6 +55,7 @@ var boardB = target{
 	goarch:  []string{"GOARCH=arm64"},
 	tags:    "e2e", // for its board table
 	modules: []string{"virtio_mmio", "virtio_blk", "virtio_net", "crc32c_generic", "ext4"},
+	nic:     "/sys/class/net/e*",
 	qemu:    "qemu-system-aarch64",
 	args: func(m *machine, disk string) []string {
 		return []string{"-M", "virt", "-cpu", "cortex-a53", "-smp", "2", "-m", "512M", "-append", "console=ttyAMA0 quiet panic=-1 rdinit=/init",

@@ -119,10 +119,15 @@ func modules() error {
 	return nil
 }
 
-// network gives the first wired interface the address that QEMU's user network
-// has for it; everything is on that link.
+// network gives the interface that /etc/nic finds the address that QEMU's user
+// network has for it; everything is on that link. The name alone would not do:
+// which of a board's interfaces is eth0 differs from boot to boot.
 func network() error {
-	name, err := appears("/sys/class/net/*/device", func(p string) string { return filepath.Base(filepath.Dir(p)) })
+	pattern, err := os.ReadFile("/etc/nic")
+	if err != nil {
+		return err
+	}
+	name, err := appears(string(pattern), filepath.Base)
 	if err != nil {
 		return err
 	}
