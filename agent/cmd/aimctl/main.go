@@ -11,6 +11,7 @@
 //	aimctl lock clear                    free a lock whose holder is provably gone
 //	aimctl watch                         every drone of the fleet, live
 //	aimctl command pause|resume|report   tell drones to hold, go on or report
+//	aimctl command withdraw|revert       drop a patch that waits, take one back
 //	aimctl patch keygen|new|sign         make the fleet's next live file
 //	aimctl patch show|verify DIR         what a patch is; what a drone makes of it
 //	aimctl rollout plan|start|status|…   bring a patch to a fleet

@@ -17,6 +17,8 @@ type operator struct {
 	fleet    string
 	verb     string
 	hold     time.Duration
+	arg      string        // withdraw, revert: the patch's id
+	ready    []byte        // a message that is signed already; nil: sign one
 	patience time.Duration // for a drone's status, and again for its answer
 	sign     func(msg []byte, comment string) ([][]byte, error)
 	count    func() uint64 // each number above all before it
@@ -158,9 +160,12 @@ func failed(out outcome, err error) outcome {
 
 // envelope is the signed command for one drone in its present boot.
 func (o *operator) envelope(t *target, boot string) ([]byte, error) {
+	if o.ready != nil {
+		return o.ready, nil
+	}
 	c := &telemetry.Command{
 		Schema: telemetry.Schema, ID: t.id, Fleet: o.fleet, Drone: t.drone, Boot: boot,
-		Counter: t.counter, Verb: o.verb, HoldMS: o.hold.Milliseconds(),
+		Counter: t.counter, Verb: o.verb, HoldMS: o.hold.Milliseconds(), Arg: o.arg,
 	}
 	payload, err := telemetry.Append(nil, c)
 	if err != nil {
@@ -175,7 +180,8 @@ func (o *operator) envelope(t *target, boot string) ([]byte, error) {
 
 // outcomeText says an outcome in words.
 func outcomeText(verb string, o outcome) string {
-	done := map[string]string{"pause": "is asked to hold", "resume": "its commanded hold is over", "report": "has reported"}
+	done := map[string]string{"pause": "is asked to hold", "resume": "its commanded hold is over", "report": "has reported",
+		"withdraw": "drops the patch", "revert": "takes the patch back, once its update window's flight state allows it"}
 	because := ""
 	if o.Reason != "" {
 		because = ": " + o.Reason
