@@ -67,7 +67,7 @@ func stormer() {
 				break
 			}
 		}
-		if result(l.Renew()) != "ok" || result(l.Release()) != "ok" {
+		if err := errors.Join(l.Renew(), l.Release()); err != nil {
 			say("refused 0 %d", l.Epoch())
 		}
 	}

@@ -193,8 +193,11 @@ func (st *storm) judge(counter int) []string {
 			living++
 		}
 	}
-	if living > st.unlinks { // who lost its lock file lost its lock
-		note("%d false reclaims, %d lock files removed", living, st.unlinks)
+	if st.unlinks > 0 { // who lost its lock file lost its lock, or could not say that it gave it back
+		living = max(0, living-st.unlinks-st.refused)
+	}
+	if living > 0 {
+		note("%d false reclaims", living)
 	}
 	return wrong
 }
