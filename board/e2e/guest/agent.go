@@ -40,7 +40,7 @@ func (a *agent) supervise() {
 		a.pid.Store(0)
 		out, release := exec.Command(aimd, "-identity", identity, "-release").CombinedOutput()
 		say("aimd ended: %v; release: %v %s", err, release, bytes.TrimSpace(out))
-		time.Sleep(200 * time.Millisecond) // as a service manager does
+		time.Sleep(3 * time.Second) // as a service manager does
 	}
 }
 
