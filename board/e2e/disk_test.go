@@ -22,7 +22,7 @@ import (
 )
 
 // diskSize is that of the emulated card, which must be a power of two.
-const diskSize = 64 << 20
+const diskSize = 16 << 20
 
 // nbdDisk serves a disk from memory over NBD (doc/proto.md of the project
 // NetworkBlockDevice). Each write counts; at the one that cutAt names the
@@ -64,10 +64,11 @@ func serveDisk(t *testing.T, dir string, data []byte) *nbdDisk {
 	if d.l, err = net.Listen("unix", d.path); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { d.l.Close() })
+	l := d.l
+	t.Cleanup(func() { l.Close() }) // keeps no disk alive
 	go func() {
 		for {
-			c, err := d.l.Accept()
+			c, err := l.Accept()
 			if err != nil {
 				return
 			}

@@ -66,13 +66,7 @@ func power(t *testing.T, tg *target, k *kernel, initrd, dir string, disk *nbdDis
 		t.Fatal(err)
 	}
 	go m.listen(out)
-	t.Cleanup(func() {
-		m.off()
-		if t.Failed() {
-			why, _ := os.ReadFile(filepath.Join(dir, "qemu.log"))
-			t.Logf("the end of the console:\n%s\nQEMU: %s", m.tail(), why)
-		}
-	})
+	t.Cleanup(m.off)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	if m.q, err = dialQMP(ctx, filepath.Join(dir, "q.sock")); err != nil {
@@ -142,11 +136,12 @@ func (m *machine) says(from int, text string, within time.Duration) (string, int
 	}
 }
 
-// tail is the end of the console's output.
+// tail is the end of the console's output, and what QEMU itself said.
 func (m *machine) tail() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return strings.Join(m.lines[max(0, len(m.lines)-60):], "\n")
+	why, _ := os.ReadFile(filepath.Join(m.dir, "qemu.log"))
+	return fmt.Sprintf("%s\nQEMU: %s", strings.Join(m.lines[max(0, len(m.lines)-60):], "\n"), why)
 }
 
 // tell has the guest's init do something and returns what it answers.

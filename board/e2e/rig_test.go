@@ -49,6 +49,7 @@ type rig struct {
 	dir    string // of sockets: a short path
 	initrd string
 	m      *machine
+	disk   *nbdDisk
 	w      *wires
 	stop   context.CancelFunc // of the flight controller
 }
@@ -175,8 +176,8 @@ func flashed(t *testing.T) []byte {
 // on switches the board on with a disk, and the flight controller with it.
 func (r *rig) on(t *testing.T, data []byte) *nbdDisk {
 	t.Helper()
-	disk := serveDisk(t, r.dir, data)
-	r.m = power(t, r.tg, r.k, r.initrd, r.dir, disk)
+	r.disk = serveDisk(t, r.dir, data)
+	r.m = power(t, r.tg, r.k, r.initrd, r.dir, r.disk)
 	p, err := r.tg.pins(r.m)
 	if err != nil {
 		t.Fatal(err)
@@ -184,14 +185,21 @@ func (r *rig) on(t *testing.T, data []byte) *nbdDisk {
 	ctx, stop := context.WithCancel(context.Background())
 	r.stop = stop
 	r.w = attach(ctx, r.m.q, p)
-	t.Cleanup(r.off)
-	return disk
+	m := r.m
+	t.Cleanup(func() {
+		if t.Failed() && m == r.m { // the last one
+			t.Logf("the end of the console:\n%s", m.tail())
+		}
+		r.off()
+	})
+	return r.disk
 }
 
 // off takes the power away.
 func (r *rig) off() {
 	r.stop()
 	r.m.off()
+	r.disk.l.Close()
 	if c, ok := r.w.p.(io.Closer); ok {
 		c.Close()
 	}
