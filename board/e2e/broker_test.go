@@ -23,12 +23,12 @@ import (
 )
 
 // certificates makes the fleet's authority and a certificate for each name,
-// <name>.pem and <name>-key.pem, in a folder. They hold from 2020 on: a drone
-// whose clock stands in 1970 judges them at its build time.
+// <name>.pem and <name>-key.pem, in a folder. They hold from the day before
+// aimd was built: a drone whose clock stands in 1970 judges them at that time.
 func certificates(t *testing.T, dir string, names map[string]string) {
 	t.Helper()
-	from := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
-	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "fleet authority"}, NotBefore: from, NotAfter: from.AddDate(80, 0, 0),
+	from := lastCommit().AddDate(0, 0, -1)
+	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "fleet authority"}, NotBefore: from, NotAfter: time.Now().AddDate(1, 0, 0),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
 	var caKey *ecdsa.PrivateKey
 	issue := func(name string, c *x509.Certificate) {

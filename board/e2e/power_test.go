@@ -31,17 +31,17 @@ func seeds(t *testing.T) int {
 // the same disk: each time the live file is the old or the new one, byte for
 // byte, before any agent has run; the agent makes one of them the drone's
 // configuration; what it called committed stays.
-func TestPowerCut(t *testing.T) { powerCuts(t, newRig(t, boardA), false) }
+func TestPowerCut(t *testing.T) { powerCuts(t, newRig(t, boardA)) }
 
-// TestPowerCutUnflushed is the same on arm64, on a disk that loses sectors that
+// TestPowerCutUnflushed is the same on arm64, on a disk that loses blocks that
 // were written and not flushed when the power goes, each with a coin.
-func TestPowerCutUnflushed(t *testing.T) { powerCuts(t, newRig(t, boardB), true) }
+func TestPowerCutUnflushed(t *testing.T) { powerCuts(t, newRig(t, boardB)) }
 
-func powerCuts(t *testing.T, r *rig, lossy bool) {
+func powerCuts(t *testing.T, r *rig) {
 	disk := r.on(t, flashed(t))
 	ready(t, r, 7)
 	writes := r.patchOnce(t, disk, 8)
-	t.Logf("a patch writes %d blocks", writes)
+	t.Logf("a patch makes %d writes", writes)
 	old, total := int64(8), seeds(t)
 	var news, late int
 	for seed := range total {
@@ -52,7 +52,7 @@ func powerCuts(t *testing.T, r *rig, lossy bool) {
 		r.offer(patchID(offered), offered, live(offered), 1)
 		told := r.untilCut(t, disk, from, patchID(offered))
 		r.off()
-		image, lost := disk.afterCut(lossy, uint64(seed))
+		image, lost := disk.afterCut(uint64(seed))
 		r.publish(telemetry.LeafOffer, nil)
 		disk = r.on(t, image)
 		line, _ := r.m.says(0, "@e2e live ", bootIn)
@@ -67,7 +67,7 @@ func powerCuts(t *testing.T, r *rig, lossy bool) {
 		if got := r.m.tell("live"); got != hashed(now) {
 			t.Errorf("seed %d, cut at write %d: version %d is in force, the live file is %s", seed, at, now, got)
 		}
-		t.Logf("seed %d: cut at write %d, %d sectors lost: %s version on the disk, %s in force; committed before the cut: %v", seed, at, lost, age(found == hashed(offered)), age(now == offered), told)
+		t.Logf("seed %d: cut at write %d, %d blocks lost: %s version on the disk, %s in force; committed before the cut: %v", seed, at, lost, age(found == hashed(offered)), age(now == offered), told)
 		if now == offered {
 			news++
 		}

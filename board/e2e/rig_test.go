@@ -134,15 +134,25 @@ paths = { config = "/data/etc/aim_lock_config.conf", state = "/data/state", run 
 // floor of its clock, as the Makefile does.
 func (r *rig) build(t *testing.T, to, tags, pkg string) {
 	t.Helper()
-	built, err := exec.Command("git", "log", "-1", "--format=%cI").Output()
-	if err != nil {
-		t.Fatalf("the time of the last commit: %v", err)
-	}
-	c := exec.Command("go", "build", "-trimpath", "-tags", tags, "-ldflags", "-s -w -X main.built="+strings.TrimSpace(string(built)), "-o", to, pkg)
+	c := exec.Command("go", "build", "-trimpath", "-tags", tags, "-ldflags", "-s -w -X main.built="+lastCommit().Format(time.RFC3339), "-o", to, pkg)
 	c.Env = append(append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux"), r.tg.goarch...)
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v: %s", pkg, err, out)
 	}
+}
+
+// lastCommit is when the last commit was made, or 1970 without git, as in the
+// Makefile.
+func lastCommit() time.Time {
+	out, err := exec.Command("git", "log", "-1", "--format=%cI").Output()
+	if err != nil {
+		return time.Unix(0, 0).UTC()
+	}
+	at, err := time.Parse(time.RFC3339, strings.TrimSpace(string(out)))
+	if err != nil {
+		return time.Unix(0, 0).UTC()
+	}
+	return at
 }
 
 // flashed is the disk of a drone that has flown before: its configuration, and
@@ -176,7 +186,7 @@ func flashed(t *testing.T) []byte {
 // on switches the board on with a disk, and the flight controller with it.
 func (r *rig) on(t *testing.T, data []byte) *nbdDisk {
 	t.Helper()
-	r.disk = serveDisk(t, r.dir, data)
+	r.disk = serveDisk(t, r.dir, data, r.tg.flushes)
 	r.m = power(t, r.tg, r.k, r.initrd, r.dir, r.disk)
 	p, err := r.tg.pins(r.m)
 	if err != nil {

@@ -24,7 +24,8 @@ type target struct {
 	nic     string // where sysfs has the interface that is plugged in
 	qemu    string
 	args    func(m *machine, disk string) []string
-	chips   int // temperature sensors
+	chips   int  // temperature sensors
+	flushes bool // the disk is told when to flush
 	pins    func(m *machine) (pins, error)
 }
 
@@ -57,6 +58,7 @@ var boardB = target{
 	modules: []string{"virtio_mmio", "virtio_blk", "virtio_net", "crc32c_generic", "ext4"},
 	nic:     "/sys/class/net/e*",
 	qemu:    "qemu-system-aarch64",
+	flushes: true,
 	args: func(m *machine, disk string) []string {
 		return []string{"-M", "virt", "-cpu", "cortex-a53", "-smp", "2", "-m", "512M", "-append", "console=ttyAMA0 quiet panic=-1 rdinit=/init",
 			"-netdev", "user,id=n0", "-device", "virtio-net-device,netdev=n0",
