@@ -61,8 +61,7 @@ type RGB struct {
 	Addr uint16 // 7-bit address
 }
 
-// Board is the wiring of one board. Callers must not change what Lookup
-// returned through the slices.
+// Board is the wiring of one board.
 type Board struct {
 	Name      string
 	Buses     []Bus
@@ -75,16 +74,20 @@ type Board struct {
 	Watchdog  string // the watchdog's device; empty: none
 }
 
-// Lookup returns the board of that name. Its error lists the boards there are.
-func Lookup(name string) (*Board, error) {
-	if table, ok := boards[name]; ok {
+// Lookup returns the built-in board of that name, or with a path, anything that
+// has a slash, what Load makes of it. The error lists the boards there are. The
+// Board is the caller's own.
+func Lookup(nameOrPath string) (*Board, error) {
+	if table, ok := boards[nameOrPath]; ok {
 		return table(), nil
 	}
-	names := Names()
-	return nil, fmt.Errorf("board: no board is called %q; choose one of: %s", name, strings.Join(names, ", "))
+	if strings.Contains(nameOrPath, "/") {
+		return Load(nameOrPath)
+	}
+	return nil, fmt.Errorf("board: no board is called %q; choose one of: %s; or name the path of a board.toml", nameOrPath, strings.Join(Names(), ", "))
 }
 
-// Names returns the names of all boards, sorted.
+// Names returns the names of all built-in boards, sorted.
 func Names() []string {
 	names := make([]string, 0, len(boards))
 	for name := range boards {

@@ -3,9 +3,12 @@ package board
 import "time"
 
 var boards = map[string]func() *Board{
-	"ast2600-evb": ast2600,
-	"rpi":         rpi,
-	"sim":         sim,
+	"ast2600-evb":     ast2600,
+	"beaglebone-blue": beagleboneBlue,
+	"navqplus":        navqplus,
+	"orin-nano":       orinNano,
+	"rpi":             rpi,
+	"sim":             sim,
 }
 
 // motorsTMP102 is one TMP102 a motor: the chip has four addresses.
@@ -51,6 +54,11 @@ func sim() *Board {
 // the chip's own pull-downs stand behind it and behind the other inputs. The
 // button closes to 3.3 V. Debounce 5 ms keeps an edge well within a turn; the
 // heartbeat has none: bounce there only looks alive for a moment.
+//
+// Sources: labels, drivers/pinctrl/bcm/pinctrl-bcm2835.c; the wiring is this
+// project's own. From memory: GPIO9 to 27 boot with pull-downs; the watchdog,
+// bcm2835_wdt, is /dev/watchdog0 and allows 15 s at most; the first thermal
+// zone is the SoC's.
 func rpi() *Board {
 	const chip = "pinctrl-bcm2*"
 	return &Board{

@@ -54,8 +54,11 @@ func TestOpenEveryBoard(t *testing.T) {
 		} else if v, err := h.Companion.Sense(); err != nil || v != physic.ZeroCelsius+48312*physic.MilliKelvin {
 			t.Errorf("%s: companion: %v, %v", name, v, err)
 		}
-		if h.Disarmed.Name() != board.Disarmed || h.Holding.Name() != board.Holding || h.Heartbeat.Name() != board.Heartbeat || h.Button.Name() != board.Button {
+		if h.Disarmed.Name() != board.Disarmed || h.Holding.Name() != board.Holding || h.Heartbeat.Name() != board.Heartbeat {
 			t.Errorf("%s: inputs are mixed up", name)
+		}
+		if _, ok := b.Line(board.Button); ok != (h.Button != nil) || ok && h.Button.Name() != board.Button {
+			t.Errorf("%s: button %v", name, h.Button)
 		}
 		if h.Request.Name() != board.PauseReq || h.Blue.Name() != board.LEDBlue || h.Amber.Name() != board.LEDAmber {
 			t.Errorf("%s: outputs are mixed up", name)

@@ -1,0 +1,109 @@
+package board
+
+import (
+	"path"
+	"strings"
+	"time"
+)
+
+// role is what a line is for.
+type role struct {
+	name            string
+	input, optional bool
+	led             bool          // needless, and so refused, beside an RGB chip
+	debounce        time.Duration // where a board.toml says nothing
+}
+
+var roles = []role{
+	{name: Disarmed, input: true, debounce: 5 * time.Millisecond},
+	{name: Holding, input: true, debounce: 5 * time.Millisecond},
+	{name: Heartbeat, input: true},
+	{name: Button, input: true, optional: true, debounce: 20 * time.Millisecond},
+	{name: PauseReq},
+	{name: LEDBlue, led: true},
+	{name: LEDAmber, led: true},
+}
+
+func roleOf(name string) *role {
+	for i := range roles {
+		if roles[i].name == name {
+			return &roles[i]
+		}
+	}
+	return nil
+}
+
+func (c *checker) lines() {
+	seen := map[string]bool{}
+	for i, lines := range [][]Line{c.b.Inputs, c.b.Outputs} {
+		for j, l := range lines {
+			key := "line." + l.Name
+			if r := roleOf(l.Name); r == nil || r.input != (i == 0) {
+				c.add(key, "is no line of the agent's in that direction", "use "+lineNames())
+			} else if r.led && c.b.RGB.Chip != "" {
+				c.add(key, "is shown by the RGB chip too", "take out the line or the table rgb")
+			}
+			if seen[l.Name] {
+				c.add(key, "is there twice", "keep one of the two")
+			}
+			seen[l.Name] = true
+			c.line(key, l, i == 0)
+			for _, o := range lines[:j] {
+				c.apart(key, l, o)
+			}
+			if i == 1 {
+				for _, o := range c.b.Inputs {
+					c.apart(key, l, o)
+				}
+			}
+		}
+	}
+	for _, r := range roles {
+		if !seen[r.name] && !r.optional && !(r.led && c.b.RGB.Chip != "") {
+			c.add("line."+r.name, "is missing", "say where it is wired: chip, and line or offset")
+		}
+	}
+}
+
+func lineNames() string {
+	names := make([]string, len(roles))
+	for i, r := range roles {
+		names[i] = r.name
+	}
+	return strings.Join(names, ", ")
+}
+
+func (c *checker) line(key string, l Line, input bool) {
+	// A label that began with a wildcard could be any chip's.
+	if _, err := path.Match(l.Chip, ""); err != nil || l.Chip == "" || strings.IndexByte(`*?[\`, l.Chip[0]) >= 0 {
+		c.add(key+".chip", is(l.Chip), "write the GPIO chip's label as gpiodetect shows it; * ? [] stand for what varies, not at its start")
+	}
+	if l.Line == "" && (l.Offset < 0 || l.Offset > MaxOffset) {
+		c.add(key+".offset", "is missing or out of range", "write 0 to 1023, or the line's name as gpioinfo shows it")
+	}
+	if len(l.Line) > 31 {
+		c.add(key+".line", is(l.Line), "the kernel's names have at most 31 bytes; gpioinfo shows them")
+	}
+	if l.Debounce < 0 || l.Debounce > MaxDebounce {
+		c.add(key+".debounce", "is "+l.Debounce.String(), "write 0s to 20ms: longer would delay the agent's answer")
+	}
+	if input && (l.PullUp || !l.PullDown) {
+		c.add(key, "is not pulled down", "a broken wire must read low")
+	}
+	if !input && (l.PullUp || l.PullDown || l.Debounce != 0) {
+		c.add(key, "has a pull or a debounce time", "an output is push-pull and nothing else")
+	}
+}
+
+// apart complains if two lines are one: the same place on labels of which one
+// may match the other.
+func (c *checker) apart(key string, a, b Line) {
+	if a.Line != b.Line || a.Line == "" && a.Offset != b.Offset {
+		return
+	}
+	one, _ := path.Match(a.Chip, b.Chip)
+	other, _ := path.Match(b.Chip, a.Chip)
+	if one || other || a.Chip == b.Chip {
+		c.add(key, "is the line of "+b.Name, "give each a line of its own")
+	}
+}

@@ -1,0 +1,285 @@
+package board
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// MaxFile bounds a board.toml, in bytes.
+const MaxFile = 16 << 10
+
+// Load reads the board.toml at path. A relative path counts from the working
+// directory. Its error is one of the file system's, or Problems.
+func Load(path string) (*Board, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("board: %w; write a board.toml there, or name one of: %s", err, strings.Join(Names(), ", "))
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("board: %w", err)
+	}
+	return Parse(path, data)
+}
+
+// Parse reads a board.toml; file is what its Problems call it. What stands in
+// it is what stands in Board: tables bus, motor, supply, line, each entry by
+// its name, and rgb. Inputs are always pulled down.
+func Parse(file string, data []byte) (*Board, error) {
+	var ps Problems
+	if len(data) > MaxFile {
+		ps.add(1, "", fmt.Sprintf("the file has more than %d bytes", MaxFile), "take out what need not be in it")
+		return nil, ps.err(file)
+	}
+	d := &document{data: data, states: map[string]state{}, lines: map[string]int{}}
+	d.read()
+	p := &parser{b: &Board{}, offsets: map[string]bool{}, odd: map[string]bool{}}
+	for _, e := range d.entries {
+		p.entry(e)
+	}
+	ps = append(d.problem, p.Problems...)
+	if len(ps) > 0 {
+		return nil, ps.err(file)
+	}
+	p.finish()
+	for _, f := range append(p.Problems, p.b.problems()...) {
+		f.Line = nearest(d.lines, f.Key)
+		ps = append(ps, f)
+	}
+	if err := ps.err(file); err != nil {
+		return nil, err
+	}
+	return p.b, nil
+}
+
+// nearest returns the line of the key, or of the table that lacks it; else 1.
+func nearest(lines map[string]int, key string) int {
+	for key != "" {
+		if n := lines[key]; n > 0 {
+			return n
+		}
+		key = key[:max(strings.LastIndexByte(key, '.'), 0)]
+	}
+	return 1
+}
+
+type parser struct {
+	Problems
+	b       *Board
+	rgb     bool
+	offsets map[string]bool // lines that have one
+	odd     map[string]bool // lines that nobody knows
+}
+
+// Tables and their keys, for errors.
+var known = map[string]string{
+	"":       "name, companion, watchdog and the tables bus, motor, supply, rgb, line",
+	"motor":  "chip, bus, addr",
+	"rgb":    "chip, bus, addr",
+	"supply": "chip, bus, addr, shunt_uohm, max_amps",
+	"line":   "chip, line or offset, and for an input debounce",
+}
+
+// entry takes one key or table of the file.
+func (p *parser) entry(e entry) {
+	parts := strings.Split(e.key, ".")
+	depth := 2 // of a table of tables
+	switch parts[0] {
+	case "bus", "rgb":
+		depth = 1
+	case "motor", "supply", "line":
+	default:
+		depth = 0
+	}
+	p.rgb = p.rgb || parts[0] == "rgb"
+	switch {
+	case parts[0] == "line" && len(parts) > 1 && roleOf(parts[1]) == nil:
+		if !p.odd[parts[1]] {
+			p.odd[parts[1]] = true
+			p.add(e.line, "line."+parts[1], "is no line of the agent's", "use "+lineNames())
+		}
+	case len(parts) <= depth:
+		if e.kind != aTable {
+			p.add(e.line, e.key, "is "+e.kind, "write a table")
+		} else if len(parts) == 2 {
+			p.slot(parts)
+		}
+	case len(parts) > depth+1:
+		p.unknown(e, parts[0])
+	default:
+		if slot := p.slot(parts); slot == nil {
+			p.unknown(e, parts[0])
+		} else {
+			p.set(e, slot)
+		}
+	}
+}
+
+func (p *parser) unknown(e entry, table string) {
+	what, remedy := "is unknown", "known here: "+known[table]
+	switch {
+	case known[table] == "" && table != "bus":
+		remedy = "known here: " + known[""]
+	case table == "bus":
+		remedy = `write a name and its device: motors = "/dev/i2c-1"`
+	case table == "line" && strings.Contains(e.key, ".pull"):
+		what, remedy = "cannot be chosen", "leave it out: inputs are pulled down, so that a broken wire reads low"
+	}
+	p.add(e.line, e.key, what, remedy)
+}
+
+// slot returns where the value of a key goes, nil for an unknown key. It makes
+// the entry of a table that the key stands in.
+func (p *parser) slot(parts []string) any {
+	b, last := p.b, parts[len(parts)-1]
+	switch parts[0] {
+	case "name":
+		return &b.Name
+	case "companion":
+		return &b.Companion
+	case "watchdog":
+		return &b.Watchdog
+	case "bus":
+		b.Buses = append(b.Buses, Bus{Name: last})
+		return &b.Buses[len(b.Buses)-1].Dev
+	case "rgb":
+		return chipSlot(last, &b.RGB.Chip, &b.RGB.Bus, &b.RGB.Addr)
+	case "motor", "supply":
+		list := &b.Motors
+		if parts[0] == "supply" {
+			list = &b.Supplies
+		}
+		i := slices.IndexFunc(*list, func(s Sensor) bool { return s.Name == parts[1] })
+		if i < 0 {
+			i = len(*list)
+			*list = append(*list, Sensor{Name: parts[1]})
+		}
+		s := &(*list)[i]
+		if parts[0] == "supply" && last == "shunt_uohm" {
+			return &s.ShuntMicroOhm
+		} else if parts[0] == "supply" && last == "max_amps" {
+			return &s.MaxAmps
+		}
+		return chipSlot(last, &s.Chip, &s.Bus, &s.Addr)
+	case "line":
+		return p.lineSlot(parts[1], last)
+	}
+	return nil
+}
+
+func chipSlot(key string, chip, bus *string, addr *uint16) any {
+	switch key {
+	case "chip":
+		return chip
+	case "bus":
+		return bus
+	case "addr":
+		return addr
+	}
+	return nil
+}
+
+// lineSlot is slot for a line, which begins with what its role wants.
+func (p *parser) lineSlot(name, key string) any {
+	r := roleOf(name)
+	list := &p.b.Outputs
+	if r.input {
+		list = &p.b.Inputs
+	}
+	i := slices.IndexFunc(*list, func(l Line) bool { return l.Name == name })
+	if i < 0 {
+		i = len(*list)
+		*list = append(*list, Line{Name: name, Offset: -1, PullDown: r.input, Debounce: r.debounce})
+	}
+	l := &(*list)[i]
+	switch key {
+	case "chip":
+		return &l.Chip
+	case "line":
+		return &l.Line
+	case "offset":
+		p.offsets[name] = true
+		return &l.Offset
+	case "debounce":
+		if r.input {
+			return &l.Debounce
+		}
+	}
+	return nil
+}
+
+// set stores the value of an entry.
+func (p *parser) set(e entry, slot any) {
+	switch slot := slot.(type) {
+	case *string:
+		if *slot = e.value; p.is(e, aString) && e.value == "" {
+			p.add(e.line, e.key, "is empty", "write something, or leave the key out")
+		}
+	case *time.Duration:
+		var err error
+		if *slot, err = time.ParseDuration(e.value); p.is(e, aString) && err != nil {
+			p.add(e.line, e.key, "is "+show(e.value), "write a time like 5ms")
+		}
+	case *uint16:
+		*slot = uint16(p.integer(e, math.MaxUint16))
+	case *uint32:
+		*slot = uint32(p.integer(e, math.MaxUint32))
+	case *int:
+		*slot = int(p.integer(e, MaxOffset))
+	}
+}
+
+func (p *parser) is(e entry, kind string) bool {
+	if e.kind != kind {
+		p.add(e.line, e.key, "is "+e.kind, "write "+kind)
+	}
+	return e.kind == kind
+}
+
+func (p *parser) integer(e entry, most uint64) uint64 {
+	if !p.is(e, anInteger) {
+		return 0
+	}
+	n, ok := number(e.value)
+	if !ok || n > most {
+		p.add(e.line, e.key, "is "+show(e.value), fmt.Sprintf("write 0 to %d, like 17 or 0x11", most))
+	}
+	return n
+}
+
+// number reads TOML's decimal and hexadecimal integers without underscores.
+func number(s string) (uint64, bool) {
+	hex, isHex := strings.CutPrefix(s, "0x")
+	if isHex {
+		n, err := strconv.ParseUint(hex, 16, 32)
+		return n, err == nil
+	}
+	n, err := strconv.ParseUint(s, 10, 32)
+	return n, err == nil && (s == "0" || s[0] != '0')
+}
+
+// finish looks at what the Board itself does not show any more.
+func (p *parser) finish() {
+	for _, lines := range [][]Line{p.b.Inputs, p.b.Outputs} {
+		for i := range lines {
+			if l := &lines[i]; l.Line != "" && p.offsets[l.Name] {
+				p.add(0, "line."+l.Name, "has both a line and an offset", "keep one: the name where gpioinfo shows one")
+			} else if l.Line != "" {
+				l.Offset = 0
+			}
+		}
+	}
+	if p.rgb && p.b.RGB == (RGB{}) {
+		p.add(0, "rgb", "is empty", "write "+known["rgb"]+", or take it out")
+	}
+	if _, taken := boards[p.b.Name]; taken {
+		p.add(0, "name", show(p.b.Name)+" is a built-in board", "give it a name of its own")
+	}
+}
