@@ -35,7 +35,7 @@ func (b *Board) problems() Problems {
 	c.sensors("motor", b.Motors, MaxMotors)
 	c.sensors("supply", b.Supplies, MaxSupplies)
 	if r := b.RGB; r != (RGB{}) {
-		c.chip("rgb", 'r', Sensor{Chip: r.Chip, Bus: r.Bus, Addr: r.Addr})
+		c.chip("rgb", 'r', &Sensor{Chip: r.Chip, Bus: r.Bus, Addr: r.Addr})
 	}
 	for _, bus := range b.Buses {
 		if !c.used[bus.Name] {
@@ -67,7 +67,7 @@ func (c *checker) take(thing, key, what, remedy string) {
 		c.add(key, what+" of "+other, remedy)
 		return
 	}
-	c.places[thing] = key
+	c.places[thing] = strings.TrimSuffix(key, ".addr")
 }
 
 func (c *checker) buses() {
@@ -87,7 +87,8 @@ func (c *checker) buses() {
 
 func (c *checker) sensors(table string, sensors []Sensor, most int) {
 	c.atMost(table, len(sensors), most)
-	for _, s := range sensors {
+	for i := range sensors {
+		s := &sensors[i]
 		key := table + "." + s.Name
 		if !isName(s.Name) {
 			c.add(key, "is no name", nameRemedy)
@@ -103,7 +104,7 @@ func (c *checker) sensors(table string, sensors []Sensor, most int) {
 		if s.ShuntMicroOhm < 10 || s.ShuntMicroOhm > 10_000_000 {
 			c.add(key+".shunt_uohm", fmt.Sprintf("is %d µΩ", s.ShuntMicroOhm), "write the shunt's resistance, 10 to 10000000 µΩ")
 		} else if reach := kind.full / s.ShuntMicroOhm; s.MaxAmps < 1 || uint32(s.MaxAmps) > reach {
-			c.add(key+".max_amps", fmt.Sprintf("is %d A", s.MaxAmps), fmt.Sprintf("write 1 to %d, which is all that a %s shows on %d µΩ, or fit a smaller shunt", reach, kind.name, s.ShuntMicroOhm))
+			c.add(key+".max_amps", fmt.Sprintf("is %d A", s.MaxAmps), fmt.Sprintf("write 1 to %d, all that an %s shows on %d µΩ, or fit a smaller shunt", reach, kind.name, s.ShuntMicroOhm))
 		}
 	}
 }
@@ -115,7 +116,7 @@ func (c *checker) atMost(table string, n, most int) {
 }
 
 // chip checks a chip in a role and its place; nil: there is no such chip.
-func (c *checker) chip(key string, role byte, s Sensor) *chip {
+func (c *checker) chip(key string, role byte, s *Sensor) *chip {
 	if _, ok := c.b.Bus(s.Bus); !ok {
 		c.add(key+".bus", is(s.Bus)+", no bus of this board", "name one of the table bus")
 	}

@@ -36,7 +36,8 @@ func roleOf(name string) *role {
 func (c *checker) lines() {
 	seen := map[string]bool{}
 	for i, lines := range [][]Line{c.b.Inputs, c.b.Outputs} {
-		for j, l := range lines {
+		for j := range lines {
+			l := &lines[j]
 			key := "line." + l.Name
 			if r := roleOf(l.Name); r == nil || r.input != (i == 0) {
 				c.add(key, "is no line of the agent's in that direction", "use "+lineNames())
@@ -48,13 +49,9 @@ func (c *checker) lines() {
 			}
 			seen[l.Name] = true
 			c.line(key, l, i == 0)
-			for _, o := range lines[:j] {
-				c.apart(key, l, o)
-			}
+			c.apart(key, l, lines[:j])
 			if i == 1 {
-				for _, o := range c.b.Inputs {
-					c.apart(key, l, o)
-				}
+				c.apart(key, l, c.b.Inputs)
 			}
 		}
 	}
@@ -73,7 +70,7 @@ func lineNames() string {
 	return strings.Join(names, ", ")
 }
 
-func (c *checker) line(key string, l Line, input bool) {
+func (c *checker) line(key string, l *Line, input bool) {
 	// A label that began with a wildcard could be any chip's.
 	if _, err := path.Match(l.Chip, ""); err != nil || l.Chip == "" || strings.IndexByte(`*?[\`, l.Chip[0]) >= 0 {
 		c.add(key+".chip", is(l.Chip), "write the GPIO chip's label as gpiodetect shows it; * ? [] stand for what varies, not at its start")
@@ -95,15 +92,18 @@ func (c *checker) line(key string, l Line, input bool) {
 	}
 }
 
-// apart complains if two lines are one: the same place on labels of which one
+// apart complains if a is one of others: the same place on labels of which one
 // may match the other.
-func (c *checker) apart(key string, a, b Line) {
-	if a.Line != b.Line || a.Line == "" && a.Offset != b.Offset {
-		return
-	}
-	one, _ := path.Match(a.Chip, b.Chip)
-	other, _ := path.Match(b.Chip, a.Chip)
-	if one || other || a.Chip == b.Chip {
-		c.add(key, "is the line of "+b.Name, "give each a line of its own")
+func (c *checker) apart(key string, a *Line, others []Line) {
+	for i := range others {
+		b := &others[i]
+		if a.Line != b.Line || a.Line == "" && a.Offset != b.Offset {
+			continue
+		}
+		one, _ := path.Match(a.Chip, b.Chip)
+		other, _ := path.Match(b.Chip, a.Chip)
+		if one || other || a.Chip == b.Chip {
+			c.add(key, "is the line of "+b.Name, "give each a line of its own")
+		}
 	}
 }

@@ -43,6 +43,9 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// add is not inlined: its many callers would each hold a copy, on a drone.
+//
+//go:noinline
 func (ps *Problems) add(line int, key, what, remedy string) {
 	*ps = append(*ps, Problem{Line: line, Key: key, What: what, Remedy: remedy})
 }
@@ -61,6 +64,8 @@ func (ps Problems) err(file string) error {
 }
 
 // is says what a text is.
+//
+//go:noinline
 func is(s string) string {
 	if s == "" {
 		return "is missing"
