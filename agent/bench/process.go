@@ -26,7 +26,7 @@ const droneBin = "bench-drone"
 
 // build builds the drone process into dir as the Makefile builds aimd.
 func build(ctx context.Context, dir, arch string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-gcflags=std=-l", "-ldflags", "-s -w", "-o", filepath.Join(dir, droneBin), "./agent/bench/drone")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-gcflags=all=-l", "-ldflags", "-s -w", "-o", filepath.Join(dir, droneBin), "./agent/bench/drone")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOARCH="+arch)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build of the drone process for %s: %w\n%s", arch, err, out)
