@@ -24,8 +24,8 @@ type state uint8
 
 const (
 	implicit state = iota + 1 // a header's parent
-	dotted                    // made by a dotted key of the section being read
-	explicit                  // has its header or its section is over
+	dotted                    // made by a dotted key; only its own section can reach it again
+	explicit                  // has its header
 	closed                    // a value, an inline table
 )
 
@@ -39,8 +39,7 @@ type document struct {
 	problem Problems
 }
 
-// read fills the document; after an error of syntax there are no entries, since
-// a missing key would prove nothing.
+// read fills the document, up to the first error of syntax.
 func (d *document) read() {
 	var p unstable.Parser
 	p.Reset(d.data)
@@ -61,7 +60,6 @@ func (d *document) read() {
 		if errors.As(err, &pe) && len(pe.Highlight) > 0 {
 			line = d.line(p.Range(pe.Highlight).Offset)
 		}
-		d.entries = nil
 		what := strconv.Quote(err.Error()) // it may hold what the file holds
 		d.problem.add(line, "", "is no TOML: "+what[1:len(what)-1], "write key = value, text in quotes, a table's name in brackets")
 	}
@@ -101,11 +99,6 @@ func (d *document) twice(key string, line int) {
 // header handles [a.b] and returns its dotted key; "?" for a wrong one, whose
 // keys nobody reads.
 func (d *document) header(e *unstable.Node) string {
-	for key, s := range d.states {
-		if s == dotted {
-			d.states[key] = explicit
-		}
-	}
 	parts, line := d.keys(e)
 	if parts == nil {
 		return "?"

@@ -254,7 +254,8 @@ func (p *parser) integer(e entry, most uint64) uint64 {
 	return n
 }
 
-// number reads TOML's decimal and hexadecimal integers without underscores.
+// number reads TOML's decimal and hexadecimal integers without underscores; the
+// parser has refused leading zeros.
 func number(s string) (uint64, bool) {
 	hex, isHex := strings.CutPrefix(s, "0x")
 	if isHex {
@@ -262,7 +263,7 @@ func number(s string) (uint64, bool) {
 		return n, err == nil
 	}
 	n, err := strconv.ParseUint(s, 10, 32)
-	return n, err == nil && (s == "0" || s[0] != '0')
+	return n, err == nil
 }
 
 // finish looks at what the Board itself does not show any more.

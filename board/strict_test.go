@@ -33,7 +33,7 @@ func TestStrict(t *testing.T) {
 		"negative debounce":   {`debounce = "10ms"`, `debounce = "-1ms"`, `f:25: line.HOLDING.debounce: is -1ms; write 0s to 20ms`},
 		"negative":            {"offset = 23", "offset = -1", `f:28: line.PAUSE_REQ.offset: is "-1"; write 0 to 1023`},
 		"far offset":          {"offset = 23", "offset = 1024", `f:28: line.PAUSE_REQ.offset: is "1024"; write 0 to 1023`},
-		"octal":               {"offset = 23", "offset = 023", `f:28: `},
+		"octal":               {"offset = 23", "offset = 023", `f:28: is no TOML: `},
 		"underscore":          {"offset = 23", "offset = 2_3", `f:28: line.PAUSE_REQ.offset: is "2_3"; write 0 to 1023, like 17 or 0x11`},
 		"overflow":            {"addr = 0x49", "addr = 0x100000049", `f:11: motor.motor2.addr: is "0x100000049"; write 0 to 65535`},
 		"address":             {"addr = 0x49", "addr = 0x4C", `f:11: motor.motor2.addr: is 0x4c; write 0x48 to 0x4b, the addresses of a tmp102`},
@@ -82,6 +82,7 @@ func TestStrict(t *testing.T) {
 		"array of tables":     {"[rgb] ", "[[rgb]] ", `f:18: rgb: is an array of tables; write it with one pair of brackets`},
 		"table twice":         {"[supply] ", "[motor] ", `f:15: motor: is already there`},
 		"inline reopened":     {"[supply] ", "[motor.motor1]\nx = 1\n[supply] ", `f:15: motor.motor1: is already there`},
+		"header reopened":     {"[line] ", "[line.DISARMED]\n[line] ", `f:25: line.DISARMED: is already there`},
 		"dotted reopened":     {m2, "motor2.chip = 'lm75'\n[motor.motor2]", `f:12: motor.motor2: is already there`},
 		"key with a dot":      {"watchdog ", `"a.b" `, `f:4: "a.b" is no key of a board; use letters`},
 		"empty table":         {"chip = \"tca62724\"\nbus  = \"motors\"\naddr = 0x55", "", `f:18: rgb: is empty`},
@@ -95,6 +96,15 @@ func TestStrict(t *testing.T) {
 		if b != nil || err == nil || !strings.Contains("\n"+err.Error(), "\n"+c.want) {
 			t.Errorf("%s: got\n%v\nwant\n%s", name, err, c.want)
 		}
+	}
+}
+
+// A table with a header is complete: no dotted key adds to it.
+func TestReopened(t *testing.T) {
+	t.Parallel()
+	_, err := Parse("f", []byte("[line.DISARMED]\nchip = 'a'\n[line]\nDISARMED.offset = 1\n"))
+	if err == nil || !strings.HasPrefix(err.Error(), "f:4: line.DISARMED: is already there") {
+		t.Errorf("got %v", err)
 	}
 }
 
