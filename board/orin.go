@@ -8,9 +8,9 @@ import "time"
 //
 // Sources: label and line names (P, port, two digits),
 // drivers/gpio/gpio-tegra186.c, where the port AC belongs to tegra234-gpio;
-// header pins, the reference of this project, which agrees with Blinka's
-// jetson_orin_nx.py; i2c-7, Blinka's t234/pin.py. Kernels that know several
-// sockets may put a prefix before the names: then use a board.toml.
+// header pins, Blinka's jetson_orin_nx.py; i2c-7, Blinka's t234/pin.py. Kernels
+// that know several sockets may put a prefix before the names: then use a
+// board.toml.
 //
 // From memory, check before you rely on it: the header's pads must be set to
 // GPIO, and the outputs to output, with jetson-io or an overlay; the GPIO

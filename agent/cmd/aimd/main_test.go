@@ -32,6 +32,10 @@ func write(t *testing.T, board, live string) string {
 // TestCommandLine is what aimd says and answers without ever starting.
 func TestCommandLine(t *testing.T) {
 	t.Parallel()
+	example, err := filepath.Abs("../../../board/testdata/board.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
 	good, sim := write(t, "rpi", "version = 41\n"), write(t, "sim", "version = 41\n")
 	for name, c := range map[string]struct {
 		args     []string
@@ -46,6 +50,8 @@ func TestCommandLine(t *testing.T) {
 		"no identity":      {[]string{"-identity", "/nonexistent/drone.toml"}, 2, "", "/nonexistent/drone.toml"},
 		"unknown board":    {[]string{"-identity", write(t, "toaster", "version = 41\n"), "-check"}, 2, "", "rpi"},
 		"check":            {[]string{"-identity", good, "-check"}, 0, "north/patrol-01 on board rpi: identity and aim_lock_config.conf version 41 are valid", ""},
+		"board.toml":       {[]string{"-identity", write(t, example, "version = 41\n"), "-check"}, 0, "identity and aim_lock_config.conf version 41 are valid", ""},
+		"no board.toml":    {[]string{"-identity", write(t, example+"x", "version = 41\n"), "-check"}, 2, "", "write a board.toml there"},
 		"check, no file":   {[]string{"-identity", write(t, "rpi", ""), "-check"}, 2, "", "aim_lock_config.conf"},
 		"check, wrong":     {[]string{"-identity", write(t, "rpi", "version = 41\n[lock]\nttl = \"2h\"\n"), "-check"}, 2, "", "aim_lock_config.conf:3:"},
 		"check, floor":     {[]string{"-identity", write(t, "rpi", "[safe_pause]\nmotor = { hot = 120.0 }\n"), "-check"}, 2, "", "motor_hot_max"},
