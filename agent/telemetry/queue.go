@@ -205,6 +205,13 @@ func EntryEvents(entry []byte, boot string) (n uint64, ok bool) {
 	return ev.N, ok
 }
 
+// OpenEntry is what an entry of the journal holds: the leaf that it goes to and
+// its payload, which is the entry's; false for one that cannot be sent.
+func OpenEntry(entry []byte) (leaf string, payload []byte, ok bool) {
+	leaf, _, payload, ok = openEntry(entry)
+	return leaf, payload, ok
+}
+
 // openEntry says where an entry goes; it is false for one that cannot be sent.
 func openEntry(e []byte) (leaf string, retained bool, payload []byte, ok bool) {
 	if len(e) > reportHead && e[0] == reportMark {
