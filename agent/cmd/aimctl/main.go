@@ -3,6 +3,8 @@
 //
 //	aimctl status                        what this drone does, why, and what to do
 //	aimctl led                           what the LEDs say
+//	aimctl doctor                        what is wrong with this drone, and the remedy
+//	aimctl bundle                        all that a diagnosis needs, in one archive
 //	aimctl config check FILE             is this file good
 //	aimctl config keys                   every key there is
 //	aimctl lock status                   who holds the configuration lock

@@ -34,6 +34,7 @@ func (a *app) root() *cobra.Command {
 		Long: `aimctl tells what a drone does and why, and helps to set it right.
 
 On a drone, start with:       aimctl status
+If something is wrong there:  aimctl doctor
 For the fleet, start with:    aimctl watch`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -51,7 +52,7 @@ For the fleet, start with:    aimctl watch`,
 	pf.StringVar(&a.identity, "identity", identity, "the drone's identity `FILE` (or set AIM_IDENTITY)")
 	pf.StringVar(&a.broker, "broker", "", "MQTT broker `URL`, mqtts://HOST:8883 (default: the identity's)")
 	pf.BoolVar(&a.json, "json", false, "print JSON, one document a line")
-	root.AddCommand(a.statusCmd(), a.ledCmd(), a.configCmd(), a.lockCmd(), a.watchCmd(), a.commandCmd(), a.patchCmd(), a.rolloutCmd(), a.versionCmd())
+	root.AddCommand(a.statusCmd(), a.ledCmd(), a.configCmd(), a.lockCmd(), a.watchCmd(), a.commandCmd(), a.patchCmd(), a.rolloutCmd(), a.doctorCmd(), a.bundleCmd(), a.versionCmd())
 	return root
 }
 

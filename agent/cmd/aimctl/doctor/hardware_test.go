@@ -1,0 +1,81 @@
+package doctor_test
+
+import (
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/aim-control/aimlock/agent/cmd/aimctl/doctor"
+)
+
+func TestHardware(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		break_              func(*drone)
+		check, grade        string
+		foundHas, remedyHas string
+	}{
+		"no bus":        {func(d *drone) { d.remove("root/dev/i2c-1") }, "bus motors", doctor.Wrong, "not there", "dtparam=i2c_arm=on"},
+		"not allowed":   {func(d *drone) { d.bus.open = unix.EACCES }, "bus motors", doctor.Wrong, "permission", "group i2c"},
+		"stuck bus":     {func(d *drone) { d.bus.fail = unix.ETIMEDOUT }, "bus motors", doctor.Wrong, "stuck", "SDA"},
+		"missing chip":  {func(d *drone) { delete(d.bus.chips, 0x49) }, "chip motor2", doctor.Wrong, "0x49: nothing answers", "address pins"},
+		"other chip":    {func(d *drone) { d.bus.chips[0x4A] = ina226() }, "chip motor3", doctor.Wrong, "ina226 answers; the board has a tmp102", "Fit the chip"},
+		"more chips":    {func(d *drone) { d.bus.chips[0x40] = ina226() }, "chip 0x40", doctor.Note, "ina226 answers", ""},
+		"unknown chip":  {func(d *drone) { d.bus.chips[0x44] = map[byte]uint16{} }, "chip 0x44", doctor.Note, "not known here", ""},
+		"taken line":    {func(d *drone) { d.lines()[23] = doctor.Line{Used: true, Consumer: "spi0 CS1"} }, "line PAUSE_REQ", doctor.Wrong, `line 23 is taken by "spi0 CS1"`, "device tree"},
+		"free line":     {func(d *drone) { d.lines()[24] = doctor.Line{} }, "line LED_BLUE", doctor.Wrong, "although the agent runs", "restart aimd"},
+		"twice":         {func(d *drone) { d.lines()[25].Consumer = "aimlock LED_BLUE" }, "line LED_AMBER", doctor.Wrong, "as LED_BLUE", "table"},
+		"no GPIO":       {func(d *drone) { d.m.GPIO = func() ([]doctor.GPIO, error) { return nil, nil } }, "lines", doctor.Wrong, "no GPIO", "CONFIG_GPIO_CDEV"},
+		"no watchdog":   {func(d *drone) { d.remove("root/dev/watchdog0") }, "watchdog", doctor.Wrong, "not there", "dtparam=watchdog=on"},
+		"systemd's dog": {func(d *drone) { d.holds("17", "systemd", "/dev/watchdog") }, "watchdog", doctor.Wrong, "held by systemd (pid 17)", "RuntimeWatchdogSec=0"},
+		"other's dog":   {func(d *drone) { d.holds("17", "watchdogd", "/dev/watchdog0") }, "watchdog", doctor.Wrong, "held by watchdogd", "Stop"},
+		"nobody's dog":  {func(d *drone) { d.remove("root/proc/17") }, "watchdog", doctor.Wrong, "fed by nobody", "journalctl"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := healthy(t)
+			tt.break_(d)
+			found := d.examine()
+			c := found[tt.check]
+			if c.Grade != tt.grade || !contains([]string{c.Found}, tt.foundHas) || tt.remedyHas != "" && !contains(c.Do, tt.remedyHas) {
+				t.Errorf("%+v; want %s with %q and the remedy %q", c, tt.grade, tt.foundHas, tt.remedyHas)
+			}
+			for other, c := range found {
+				if other != tt.check && c.Grade != doctor.OK {
+					t.Errorf("%s as well: %s", other, c.Found)
+				}
+			}
+			if d.bus.fail != nil && d.bus.count != 1 {
+				t.Errorf("a stuck bus was asked %d times, a second each", d.bus.count)
+			}
+		})
+	}
+}
+
+// Without an agent, lines and watchdog are free, and that is right.
+func TestAgentStopped(t *testing.T) {
+	t.Parallel()
+	d := healthy(t)
+	d.runs = false
+	clear(d.lines())
+	d.remove("root/proc/17")
+	for name, c := range d.examine() {
+		if c.Grade != doctor.OK {
+			t.Errorf("%s: %+v", name, c)
+		}
+	}
+}
+
+// lines are those of the chip, to be changed.
+func (d *drone) lines() []doctor.Line {
+	chips, err := d.m.GPIO()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return chips[0].Lines
+}
+
+// ina226 is an INA226 at power-up.
+func ina226() map[byte]uint16 {
+	return map[byte]uint16{0x00: 0x4127, 0xFE: 0x5449, 0xFF: 0x2260}
+}
