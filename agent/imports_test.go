@@ -49,6 +49,8 @@ var forbidden = []struct {
 	{"agent/cmd/aimd", "*", "aimd wires the agent, nothing else", []string{"agent", "agent/config", "agent/locksmith", "board", "hal", "hal/watchdog"}},
 	{"agent/cmd/aimctl", "agent", "aimctl works on the leaves, the agent runs elsewhere", nil},
 	{"agent/cmd/aimctl", "hal/sim/...", "nothing is simulated in aimctl", nil},
+	{"agent/cmd/aimctl/doctor", "*", "it looks at a drone through the leaves", []string{"agent/cmd/aimctl/words", "agent/config", "agent/telemetry", "board", "firmware/durable", "hal"}},
+	{"agent/cmd/aimctl/bundle", "*", "an archive knows no drone", nil},
 }
 
 // reach names what a program must not link, however it comes.
@@ -62,6 +64,7 @@ var reach = []struct{ program, links, why string }{
 	{"agent/cmd/aimd", module + "hal/sim", "nothing is simulated on a drone"},
 	{"agent/cmd/aimd", "github.com/pelletier/go-toml/v2", "the decoder costs 300 kB; its parser alone (unstable) is linked"},
 	{"agent/cmd/aimctl", "github.com/mochi-mqtt/server/v2", "aimctl is no broker"},
+	{"agent/cmd/aimctl", module + "hal/sim", "nothing is simulated in aimctl"},
 }
 
 type pkg struct {
