@@ -60,7 +60,7 @@ func (a *app) bundle(ctx context.Context, out string) error {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	ar := &bundle.Archive{Folder: folder, Made: now}
+	ar := &bundle.Archive{Folder: folder, Made: now.Truncate(time.Second)}
 	ar.AddJSON("doctor.json", x)
 	a.packDrone(ctx, ar)
 	packMachine(ar, m)
