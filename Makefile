@@ -42,7 +42,7 @@ histories: ## the lock at length: 500 histories for porcupine, a minute of 50 pr
 crash: ## 1,000 kills of a drone's process, each at a system call of a patch
 	AIM_CRASH_SEEDS=1000 go test -count=1 -v -run '^TestPatchKilled$$' -timeout 400s ./agent
 
-e2e: dist/linux-armv7 ## the armv7 aimd on an emulated board with Debian's kernel; SEEDS power cuts (3)
+e2e: dist/linux-armv7 dist/linux-arm64 ## aimd on two emulated boards with Debian's kernels; SEEDS power cuts (3)
 	@scripts/e2e-installed
 	AIM_E2E_SEEDS=$(SEEDS) go test -count=1 -tags e2e -v -timeout 30m ./board/e2e
 

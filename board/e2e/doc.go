@@ -22,6 +22,5 @@
 //
 // A second board, QEMU's "virt" with the arm64 aimd, has a disk that knows
 // flushes: the same power cuts there lose, each with a coin, blocks that were
-// written and not flushed. It has no I²C. Its table is built in with the tag
-// e2e only; otherwise that aimd is the one of make cross.
+// written and not flushed. It has no I²C, and its table is a board.toml.
 package e2e

@@ -95,13 +95,10 @@ func (r *rig) root(t *testing.T, port string) []byte {
 		}
 		return b
 	}
-	guest, aimd := filepath.Join(r.dir, "init"), "../../dist/linux-armv7/aimd"
-	r.build(t, guest, "", "./guest")
-	if r.tg.tags != "" {
-		aimd = filepath.Join(r.dir, "aimd")
-		r.build(t, aimd, r.tg.tags, "../../agent/cmd/aimd")
-	} else if _, err := os.Stat(aimd); err != nil {
-		t.Fatalf("the armv7 aimd is not built; run make e2e, or make cross before: %v", err)
+	guest, aimd := filepath.Join(r.dir, "init"), filepath.Join("../../dist", r.tg.dist, "aimd")
+	r.build(t, guest, "./guest")
+	if _, err := os.Stat(aimd); err != nil {
+		t.Fatalf("aimd for %s is not built; run make e2e, or make cross before: %v", r.tg.dist, err)
 	}
 	a := &archive{}
 	a.file("init", modeExec, read(guest))
@@ -116,6 +113,9 @@ mqtt  = { broker = "mqtts://10.0.2.2:%s", ca = "/etc/aimlock/ca.pem", cert = "/e
 trust = { threshold = 1, config = [%q], command = [%q] }
 paths = { config = "/data/etc/aim_lock_config.conf", state = "/data/state", run = "/run/aimlock" }
 `, droneName, fleetName, r.tg.board, port, r.sign.Public(), r.key.Public()))
+	if r.tg.table != "" {
+		a.file("etc/aimlock/board.toml", modeFile, []byte(r.tg.table))
+	}
 	files, err := r.k.load(r.tg.modules...)
 	if err != nil {
 		t.Fatal(err)
@@ -130,11 +130,10 @@ paths = { config = "/data/etc/aim_lock_config.conf", state = "/data/state", run 
 	return a.bytes()
 }
 
-// build makes a program for the board, with the time of the last commit as the
-// floor of its clock, as the Makefile does.
-func (r *rig) build(t *testing.T, to, tags, pkg string) {
+// build makes a program for the board.
+func (r *rig) build(t *testing.T, to, pkg string) {
 	t.Helper()
-	c := exec.Command("go", "build", "-trimpath", "-tags", tags, "-ldflags", "-s -w -X main.built="+lastCommit().Format(time.RFC3339), "-o", to, pkg)
+	c := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", to, pkg)
 	c.Env = append(append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux"), r.tg.goarch...)
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v: %s", pkg, err, out)

@@ -19,7 +19,8 @@ type target struct {
 	kernel  string // Debian's meta package
 	dtb     string // "": QEMU makes one
 	goarch  []string
-	tags    string // of aimd's build; "": the one that is flashed
+	dist    string // folder of make cross with the aimd that is flashed
+	table   string // the board.toml; "": aimd knows the board
 	modules []string
 	nic     string // where sysfs has the interface that is plugged in
 	qemu    string
@@ -39,6 +40,7 @@ type pins interface {
 var boardA = target{
 	board: "ast2600-evb", arch: "armhf", kernel: "linux-image-armmp", dtb: "aspeed-ast2600-evb.dtb",
 	goarch:  []string{"GOARCH=arm", "GOARM=7"},
+	dist:    "linux-armv7",
 	modules: []string{"gpio-aspeed", "i2c-aspeed", "i2c-dev", "mdio-aspeed", "ftgmac100", "sdhci-of-aspeed", "crc32c_generic", "ext4"},
 	nic:     "/sys/bus/platform/devices/1e660000.*/net/*",
 	qemu:    "qemu-system-arm",
@@ -50,11 +52,25 @@ var boardA = target{
 	pins: func(m *machine) (pins, error) { return aspeedPins{m.q}, nil },
 }
 
+// virtTable is the board table of QEMU's "virt": a PL061 with eight lines, of
+// which the fourth is its power key, and no I²C.
+const virtTable = `name = "virt"
+
+[line]
+DISARMED     = { chip = "9030000.pl061", offset = 0, debounce = "5ms" }
+HOLDING      = { chip = "9030000.pl061", offset = 1, debounce = "5ms" }
+FC_HEARTBEAT = { chip = "9030000.pl061", offset = 2 }
+PAUSE_REQ    = { chip = "9030000.pl061", offset = 4 }
+LED_BLUE     = { chip = "9030000.pl061", offset = 5 }
+LED_AMBER    = { chip = "9030000.pl061", offset = 6 }
+`
+
 // boardB is the arm64 board with a disk that is told when to flush.
 var boardB = target{
-	board: "virt", arch: "arm64", kernel: "linux-image-cloud-arm64",
+	board: "/etc/aimlock/board.toml", arch: "arm64", kernel: "linux-image-cloud-arm64",
 	goarch:  []string{"GOARCH=arm64"},
-	tags:    "e2e", // for its board table
+	dist:    "linux-arm64",
+	table:   virtTable,
 	modules: []string{"virtio_mmio", "virtio_blk", "virtio_net", "crc32c_generic", "ext4"},
 	nic:     "/sys/class/net/e*",
 	qemu:    "qemu-system-aarch64",
