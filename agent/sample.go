@@ -66,10 +66,11 @@ func (s source) sampleCompanion(ctx context.Context, sensor hal.Sensor) {
 	}
 }
 
+// wait waits for a tick; false: ctx has ended, also when both have come.
 func wait(ctx context.Context, c <-chan time.Time) bool {
 	select {
 	case <-c:
-		return true
+		return ctx.Err() == nil
 	case <-ctx.Done():
 		return false
 	}
