@@ -68,13 +68,13 @@ func beginResident(ctx context.Context, dir string) func(context.Context, string
 	}
 }
 
-// knownCPU says why the agent may need more than its budget on a machine that
-// is busy with others; beyond twice of it something else is wrong.
+// knownCPU says why the agent needs more than its budget; beyond three times of
+// it something else is wrong.
 func knownCPU(percent float64) string {
-	if percent < 1 || percent > 2 {
+	if percent < 1 || percent > 3 {
 		return ""
 	}
-	return "0.9 to 1.1 %, where the bare transfers alone are 0.4 to 0.6 %: the budget is met or missed with the machine's noise"
+	return "0.9 to 2.0 % on this kind of machine, where the bare transfers alone are 0.4 to 0.6 %; what swings so is not known yet"
 }
 
 func twoDrones(ctx context.Context, dir, arch string) (native, small *settling, err error) {
