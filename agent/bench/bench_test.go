@@ -112,3 +112,16 @@ func TestProofReadsTheDataSheet(t *testing.T) {
 		}
 	}
 }
+
+// A second look at a reading that jumped is no further sample.
+func TestProofSecondLook(t *testing.T) {
+	t.Parallel()
+	hot := []byte{0x3C, 0x01} // 120 °C, extended mode
+	p := &proof{look: time.Hour}
+	for range 5 {
+		p.sample(0x48, hot, nil)
+	}
+	if _, proven := p.since(); proven || p.hot[0x48] != 1 {
+		t.Errorf("five looks of one round count as %d samples", p.hot[0x48])
+	}
+}

@@ -122,7 +122,7 @@ func heatAndCool(ctx context.Context, dir string, seed uint64, got *collector) e
 	m := w.Model()
 	m.Tau, m.BrakeTime = 250*time.Millisecond, 50*time.Millisecond
 	w.SetModel(m)
-	o := &proof{World: w, rose: make(chan struct{}, 1)}
+	o := &proof{World: w, look: secondLook, rose: make(chan struct{}, 1)}
 	w.Observe(func(line string, high bool, _ time.Duration) {
 		if line != board.PauseReq {
 			return
@@ -177,6 +177,7 @@ type proof struct {
 	mu   sync.Mutex
 	hot  map[uint16]int
 	last map[uint16]time.Time // of the last sample that counted
+	look time.Duration        // a reading so soon after it is a second look
 	at   time.Time
 }
 
@@ -230,7 +231,7 @@ func (p *proof) sample(addr uint16, r []byte, err error) {
 		p.hot[addr] = 0
 		return
 	}
-	again := time.Since(p.last[addr]) < secondLook
+	again := time.Since(p.last[addr]) < p.look
 	if !again {
 		p.hot[addr]++
 		p.last[addr] = time.Now()
