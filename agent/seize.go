@@ -34,6 +34,9 @@ func (a *applier) seize(ctx context.Context, j *job) (g *grip, w hindrance, err 
 		}
 		return g, hindrance{}, err
 	}
+	if err := a.stillWanted(j); err != nil {
+		return g, hindrance{}, err
+	}
 	g.before = s.present &^ pause.Of(pause.Applying)
 	lease, why, err := a.acquire(ctx, j, false)
 	if lease == nil {

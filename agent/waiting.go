@@ -164,6 +164,20 @@ func (a *applier) idleFor(ctx context.Context, j *job, d time.Duration) error {
 	}
 }
 
+// stillWanted looks, without waiting, whether the offer at hand has ended: a
+// broker may deliver an offer that was cleared long ago, and the clearing a
+// moment later.
+func (a *applier) stillWanted(j *job) error {
+	select {
+	case payload := <-a.offers:
+		return a.replaced(payload, j)
+	case <-a.wake:
+		return a.interrupted(j)
+	default:
+		return nil
+	}
+}
+
 // interrupted tells whether an order ends the offer at hand: its withdrawal, or
 // the revert of the patch that is committed, which is carried out next.
 func (a *applier) interrupted(j *job) error {
