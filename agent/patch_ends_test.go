@@ -198,22 +198,3 @@ func TestCommittedWindowGoverns(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
-
-// TestClearedAtOnce: an offer whose clearing comes right behind it, as from a
-// broker that had kept both for a drone that was away, is not applied.
-func TestClearedAtOnce(t *testing.T) {
-	t.Parallel()
-	b := patchDrone(t, nil)
-	b.offer(b.patch("p7", 6, oldFile, nil), nil) // refused: the agent is there, and has looked
-	b.reported("p7", patchRejected)
-	b.eventually("the flight controller is heard", func() bool {
-		st := askStatus(t, b.Identity.Paths.Run) // what came by MQTT may have passed already
-		return st.FC == "ok" && st.Flight == "disarmed"
-	})
-	b.offer(b.patch("p8", 8, newFile, nil), nil)
-	b.publish(nil)
-	if r := b.reported("p8", patchIdle); r.Reason != "withdrawn" {
-		t.Errorf("%+v", r)
-	}
-	b.lies(oldFile)
-}
