@@ -49,6 +49,7 @@ type applier struct {
 	hooks   hooks
 	trial   time.Duration // deadline of a trial
 	watch   time.Duration // a trial is watched at least so long
+	settle  time.Duration // the interlock must have stood so long
 	log     *slog.Logger
 
 	offers chan []byte   // not buffered: while the applier is busy the uplink keeps the newest

@@ -198,3 +198,24 @@ func TestCommittedWindowGoverns(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// TestClearedBehindTheInterlock: an offer that is cleared while the interlock
+// settles is not applied any more. A broker that has kept an offer and its
+// clearing for a drone that was away delivers one right behind the other.
+func TestClearedBehindTheInterlock(t *testing.T) {
+	t.Parallel()
+	b := patchDrone(t, func(s *Start) { s.settle = 2 * time.Second })
+	b.until("armed", func(sim.State) bool { return b.world.Arm() == nil })
+	b.offer(b.patch("p8", 8, newFile, nil), nil)
+	b.waiting("p8", "flight")
+	if err := b.world.Disarm(); err != nil {
+		t.Fatal(err)
+	}
+	b.until("the interlock", func(w sim.State) bool { return w.Request })
+	b.publish(nil)
+	if r := b.reported("p8", patchIdle); r.Reason != "withdrawn" {
+		t.Errorf("%+v", r)
+	}
+	b.lies(oldFile)
+	b.until("no request is left", func(w sim.State) bool { return !w.Request })
+}

@@ -18,7 +18,7 @@ func (p *parts) openStore(ctx context.Context) {
 	id := p.s.Identity
 	a := &applier{
 		id: id, boot: p.s.Host.BootID, src: p.src, wall: p.s.Clock, built: p.s.Built, state: p.state, smith: p.smith,
-		inForce: &p.inForce, keep: p.keep, box: p.box, trial: p.s.Trial, watch: p.s.watch, log: p.s.Log,
+		inForce: &p.inForce, keep: p.keep, box: p.box, trial: p.s.Trial, watch: p.s.watch, settle: p.s.settle, log: p.s.Log,
 		hooks:  hooks{id.Hooks, []string{"AIM_CONFIG=" + id.Paths.Config, "AIM_DRONE=" + id.Drone, "AIM_FLEET=" + id.Fleet}},
 		offers: make(chan []byte), wake: make(chan struct{}, 1),
 		open: func() (*store.Store, error) {
@@ -34,6 +34,9 @@ func (p *parts) openStore(ctx context.Context) {
 	}
 	if a.watch == 0 {
 		a.watch = watchTrial
+	}
+	if a.settle == 0 {
+		a.settle = settleFor
 	}
 	p.patches = a
 	if err := a.recover(ctx); err != nil {

@@ -68,7 +68,7 @@ func (a *applier) settled(ctx context.Context, back bool) (s seen, w hindrance, 
 			since = 0
 		case since == 0:
 			since = s.at
-		case s.at-since >= int64(settleFor):
+		case s.at-since >= int64(a.settle):
 			return s, w, nil
 		}
 		if s.at > until {

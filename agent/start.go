@@ -50,8 +50,9 @@ type Start struct {
 	Clock func() (now time.Time, trusted bool)
 	Trial time.Duration // deadline of a patch's trial; 0: two minutes
 
-	sys   durable.Sys   // nil: durable.Linux
-	watch time.Duration // a trial is watched at least so long; 0: watchTrial
+	sys    durable.Sys   // nil: durable.Linux
+	watch  time.Duration // a trial is watched at least so long; 0: watchTrial
+	settle time.Duration // the interlock must have stood so long; 0: settleFor
 }
 
 // parts is the running agent: what Run opened and who uses it.
