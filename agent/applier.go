@@ -87,6 +87,7 @@ type job struct {
 	ended      int64
 	evidence   []telemetry.Evidence
 	overriding bool // the nonce of its override is used, by it
+	heard      bool // an operator offers it to this drone: the status shows it
 }
 
 // The ends of a patch that nobody refused and that did not fail.
@@ -142,21 +143,16 @@ func (a *applier) begin(ctx context.Context) {
 	a.trouble(ctx, "store", "")
 	st := a.store.Status()
 	j := a.jobOf(st)
-	switch st.Phase {
-	case store.Committed:
+	reason, detail := ending(st.Reason)
+	switch {
+	case st.Phase == store.Committed:
 		a.repeat(ctx, j, patchCommitted, "", "")
-	case store.Rejected:
-		a.repeat(ctx, j, patchRejected, "", st.Reason)
-	case store.Reverted:
-		if !a.mended {
-			a.repeat(ctx, j, patchReverted, "", st.Reason)
-			return
-		}
-		detail := "the agent or the computer was restarted during the trial"
-		if out, err := a.hooks.reload(ctx); err != nil {
-			detail += "; the reload after it failed: " + err.Error() + ": " + out
-		}
-		a.tell(ctx, j, patchReverted, "restart", detail)
+	case st.Phase == store.Rejected:
+		a.repeat(ctx, j, patchRejected, reason, detail)
+	case st.Phase == store.Reverted && a.mended:
+		a.reverted(ctx, j, reason, detail)
+	case st.Phase == store.Reverted:
+		a.repeat(ctx, j, patchReverted, reason, detail)
 	}
 }
 
@@ -198,7 +194,7 @@ func (a *applier) recover(ctx context.Context) error {
 // jobOf is the job of the store's newest operation.
 func (a *applier) jobOf(st store.Status) *job {
 	epoch, _ := a.store.OfferEpoch()
-	j := &job{meta: st.Meta, epoch: epoch}
+	j := &job{meta: st.Meta, epoch: epoch, heard: true}
 	if before, ok := a.store.Before(); ok && st.Phase == store.Committed {
 		j.oldVersion, j.oldSHA256 = before.Version, before.SHA256
 	} else if _, now, ok := a.store.Committed(); ok && st.Phase != store.Committed {
@@ -265,6 +261,7 @@ func (a *applier) attempt(ctx context.Context, j *job) (again bool, err error) {
 	}
 	defer g.free()
 	if err := a.apply(ctx, j, g); errors.Is(err, errAgain) {
+		g.free() // nobody waits for us meanwhile
 		a.tellWait(ctx, j, hindrance{"lock", "commit", err.Error()})
 		return true, a.idleFor(ctx, j, againAfter)
 	} else if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/aim-control/aimlock/agent/config"
@@ -54,6 +53,7 @@ func (a *applier) judge(payload []byte) (*job, error) {
 	} else if err != nil {
 		return j, refusal(refusedStore, err)
 	}
+	j.heard = true
 	return j, nil
 }
 
@@ -85,8 +85,8 @@ func (a *applier) known(ctx context.Context, j *job) bool {
 		return true
 	}
 	if st.Phase == store.Reverted && st.Meta == j.meta {
-		reason, _, _ := strings.Cut(st.Reason, ":")
-		a.tellAgain(ctx, j, patchReverted, reason, "offered again by the same rollout, in which it was reverted: "+st.Reason)
+		reason, detail := ending(st.Reason)
+		a.tellAgain(ctx, j, patchReverted, reason, "offered again by the same rollout, in which it was reverted: "+detail)
 		return true
 	}
 	return false

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -233,7 +234,7 @@ func TestPatchAttacks(t *testing.T) {
 	before := b.digest()
 	seen := map[string]bool{}
 	var n uint64 // reports come at least once
-	for _, a := range append(offerAttacks, patchAttacks...) {
+	for i, a := range slices.Concat(offerAttacks, patchAttacks) {
 		b.publish(a.offer(b))
 		var r telemetry.Report
 		b.wait(a.name, telemetry.LeafReport, &r, func() bool { return r.State == patchRejected && r.N > n })
@@ -244,6 +245,9 @@ func TestPatchAttacks(t *testing.T) {
 		if after := b.digest(); after != before {
 			t.Errorf("%s: it changed something on disk", a.name)
 			before = after
+		}
+		if st := askStatus(t, b.Identity.Paths.Run); i < len(offerAttacks) && (st.Patch.ID != "failed" || st.Patch.State != patchReverted) {
+			t.Errorf("%s: no operator has offered it, and the status shows it: %+v", a.name, st.Patch)
 		}
 		seen[a.want] = true
 	}

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bufio"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,7 +12,9 @@ import (
 	"time"
 
 	"github.com/aim-control/aimlock/agent/telemetry"
+	"github.com/aim-control/aimlock/firmware/durable"
 	"github.com/aim-control/aimlock/firmware/patch"
+	"github.com/aim-control/aimlock/firmware/store"
 	"github.com/aim-control/aimlock/hal/sim"
 )
 
@@ -172,4 +175,33 @@ func TestRecoveryWaits(t *testing.T) {
 			t.Errorf("%q:\n%s", never, log)
 		}
 	}
+}
+
+// TestRevertWasInterrupted: the agent died while it put the old file back. The
+// next start ends that, and tells why the patch was reverted, not that it died.
+func TestRevertWasInterrupted(t *testing.T) {
+	t.Parallel()
+	b := patchDrone(t, func(s *Start) {
+		p := s.Identity.Paths
+		if err := os.MkdirAll(p.State, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		st, err := store.Open(durable.Linux, store.Options{Live: p.Config, Dir: filepath.Join(p.State, storeName)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		meta := store.Meta{Patch: "bad", Rollout: "r1", Version: 8, SHA256: patch.Hash([]byte(newFile))}
+		died := errors.New("the agent died here")
+		err = errors.Join(st.Adopt([]byte(oldFile)), st.Stage([]byte(newFile), meta), st.Try(func(write func() error) error { return write() }))
+		if e := st.Revert(func(func() error) error { return died }, "check: 10-mission: too high", true); err != nil || !errors.Is(e, died) {
+			t.Fatal(err, e)
+		}
+		if err := st.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if r := b.reported("bad", patchReverted); r.Reason != "check" || r.Detail != "10-mission: too high" || r.Rollout != "r1" {
+		t.Errorf("%+v", r)
+	}
+	b.lies(oldFile)
 }

@@ -78,6 +78,9 @@ func (a *applier) deliver(ctx context.Context, j *job, state, reason, detail str
 		r.pairs = append(r.pairs, j.evidence...)
 	}
 	a.keep.deliver(ctx, r)
+	if !j.heard { // somebody's attempt: reported, but it is not this drone's patch
+		return
+	}
 	a.show(ctx, telemetry.Patch{State: state, ID: j.meta.Patch, Reason: clip(reason, 60)})
 }
 

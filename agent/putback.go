@@ -131,18 +131,37 @@ func (a *applier) obey(ctx context.Context) {
 			}
 		}
 		err := a.store.Restore(o.restore, f)
-		if !a.closed() { // its intent is on disk
+		switch {
+		case !a.closed(): // its intent is on disk
 			err = a.store.Revert(f, store.ReasonRestore, false)
+		case errors.Is(err, store.ErrRestore), errors.Is(err, store.ErrDamaged): // no second try cures that
+			refused, err = err, nil
 		}
 		return err
 	})
 	if refused != nil {
-		a.log.Warn("a revert is refused", "patch", o.patch, "why", refused)
+		a.say(report{kind: "patch.revert-refused", level: levelError, text: "patch " + o.patch + " is not taken back: " + refused.Error(),
+			pairs: pairs("patch", o.patch, "why", refused.Error())})
 		return
 	}
 	if ctx.Err() == nil {
-		a.reverted(ctx, j, "ordered", "the operator took it back")
+		a.reverted(ctx, j, "ordered", orderedDetail)
 	}
+}
+
+const orderedDetail = "the operator took it back"
+
+// ending takes the store's reason of an end apart, as putBack and the store
+// itself gave it.
+func ending(storeReason string) (reason, detail string) {
+	switch storeReason {
+	case store.ReasonRestart:
+		return "restart", "the agent or the computer was restarted during the trial"
+	case store.ReasonRestore:
+		return "ordered", orderedDetail
+	}
+	reason, detail, _ = strings.Cut(storeReason, ": ")
+	return reason, detail
 }
 
 // spend uses the nonce of a revert up; it says why it may not be used.

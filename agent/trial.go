@@ -59,7 +59,9 @@ func (a *applier) prove(ctx context.Context, j *job, g *grip) (why, detail strin
 		case entry = <-g.sent:
 		case <-a.wake:
 			if o := a.ordered(); o != nil && o.patch == j.meta.Patch && o.verb == "revert" {
-				return "ordered", a.spend(o)
+				if why := a.spend(o); why == "" {
+					return "ordered", orderedDetail
+				}
 			}
 		case <-tick.C:
 		case <-ctx.Done():
