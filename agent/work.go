@@ -22,7 +22,7 @@ func (p *parts) newUplink(ctx context.Context) error {
 	var tlsConfig *tls.Config
 	if strings.HasPrefix(id.MQTT.Broker, "mqtts:") {
 		var err error
-		if tlsConfig, err = telemetry.TLSConfig(id.MQTT.CA, id.MQTT.Cert, id.MQTT.Key, "", p.s.Built); err != nil {
+		if tlsConfig, err = telemetry.TLSConfig(id.MQTT.CA, id.MQTT.Cert, id.MQTT.Key, "", p.patches.floor()); err != nil {
 			return err
 		}
 	}
