@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 
 	"github.com/aim-control/aimlock/agent/rollout"
 	"github.com/aim-control/aimlock/firmware/durable"
@@ -93,6 +94,9 @@ func (r *Runner) begin() error {
 // lock is held while a runner runs; it goes with the process.
 func lock(sys durable.Sys, state string) (fd int, err error) {
 	fd, err = sys.Openat(unix.AT_FDCWD, state+".lock", unix.O_RDWR|unix.O_CREAT, 0o644)
+	if errors.Is(err, fs.ErrNotExist) {
+		return -1, fmt.Errorf("run: %w %s: its folder is not there: mkdir -p %s, or name another file", ErrState, state, filepath.Dir(state))
+	}
 	if err != nil {
 		return -1, fmt.Errorf("run: %w: %s.lock: %w", ErrState, state, err)
 	}
