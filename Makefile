@@ -49,8 +49,9 @@ e2e: dist/linux-armv7 dist/linux-arm64 ## aimd on two emulated boards with Debia
 fuzz: ## every fuzz target for FUZZTIME (10s)
 	@scripts/fuzz $(FUZZTIME)
 
-bench: ## DESIGN's budgets beside what is measured
+bench: ## DESIGN's budgets beside what is measured, then the locks side by side
 	go run ./agent/bench
+	@$(MAKE) --no-print-directory bench-locks
 
 bench-locks: ## our lock beside gofrs/flock, O_EXCL files and etcd, in a module of its own
 	cd agent/bench/locks && go test . && go build -o $${TMPDIR:-/tmp}/aimlocks.$$$$ . && \
