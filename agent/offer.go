@@ -32,7 +32,7 @@ func (a *applier) judge(payload []byte) (*job, error) {
 	j := &job{offered: a.src.clock() / ms}
 	var env telemetry.Envelope
 	if err := telemetry.Decode(payload, &env); err != nil {
-		return j, refusal(refusedMalformed, fmt.Errorf("envelope: %w", err))
+		return j, unread("envelope", err)
 	}
 	err := telemetry.Decode(env.Payload, &j.offer)
 	j.pkg = patch.Package{Manifest: j.offer.Package.Manifest, Content: j.offer.Package.Content,
@@ -42,7 +42,7 @@ func (a *applier) judge(payload []byte) (*job, error) {
 		return j, refusal(refusedOffer, e)
 	}
 	if err != nil {
-		return j, refusal(refusedMalformed, fmt.Errorf("offer: %w", err))
+		return j, unread("offer", err)
 	}
 	o := &j.offer
 	if o.Fleet != a.id.Fleet || o.Drone != a.id.Drone {
@@ -55,6 +55,15 @@ func (a *applier) judge(payload []byte) (*job, error) {
 	}
 	j.heard = true
 	return j, nil
+}
+
+// unread refuses what cannot be decoded, and by another name what is too large.
+func unread(what string, err error) error {
+	name := refusedMalformed
+	if errors.Is(err, telemetry.ErrSize) {
+		name = patch.RefusedSize
+	}
+	return refusal(name, fmt.Errorf("%s: %w", what, err))
 }
 
 func refusal(name string, err error) error {

@@ -33,6 +33,11 @@ type attack struct {
 var offerAttacks = []attack{
 	{"no envelope", refusedMalformed, func(b *patchBench) []byte { return []byte("\xc0 nothing") }},
 	{"bytes behind the envelope", refusedMalformed, func(b *patchBench) []byte { return append(b.envelope(b.next("a"), nil), 0) }},
+	{"a nesting bomb for an envelope", refusedMalformed, func(b *patchBench) []byte {
+		return append([]byte("\x81\xa1z"), bytes.Repeat([]byte{0x91}, 60<<10)...)
+	}},
+	{"a message beyond the limit", patch.RefusedSize, func(b *patchBench) []byte { return make([]byte, telemetry.MaxEnvelope+1) }},
+	{"an array of four billion for signatures", refusedMalformed, func(b *patchBench) []byte { return []byte("\x81\xa1s\xdd\xff\xff\xff\xff") }},
 	{"a payload that is no offer", refusedMalformed, func(b *patchBench) []byte {
 		return envelope(b.t, []byte("\x80"), []byte("\x80"), b.operator)
 	}},
@@ -61,8 +66,10 @@ var patchAttacks = []attack{
 	{"a manifest changed after it was signed", patch.RefusedSignature, spoiled(func(b *patchBench, p *patch.Package) {
 		p.Manifest = bytes.Replace(p.Manifest, []byte(`"notes": ""`), []byte(`"notes": "x"`), 1)
 	})},
+	{"a nesting bomb in the manifest", patch.RefusedManifest, manifest(`"notes": ""`, `"notes": `+strings.Repeat("[", 8000))},
 	{"an unknown key in the manifest", patch.RefusedManifest, manifest(`"notes": ""`, `"notes": "", "exec": "rm -rf /"`)},
 	{"a key twice in the manifest", patch.RefusedManifest, manifest(`"notes": ""`, `"notes": "", "fleet": "north"`)},
+	{"a key in other letters in the manifest", patch.RefusedManifest, manifest(`"notes": ""`, `"notes": "", "Fleet": "south"`)},
 	{"a path for an id", patch.RefusedManifest, manifest(`"id": "a"`, `"id": "../../etc/passwd"`)},
 	{"a patch of another kind", patch.RefusedKind, manifest(`"kind": "config"`, `"kind": "keys"`)},
 	{"a patch of a kind that there is not", patch.RefusedKind, manifest(`"kind": "config"`, `"kind": "shell"`)},
@@ -87,6 +94,8 @@ var patchAttacks = []attack{
 	})},
 	{"content swapped", patch.RefusedHash, spoiled(func(b *patchBench, p *patch.Package) { p.Content = []byte(strings.Replace(nextFile, "50", "99", 1)) })},
 	{"content cut off", patch.RefusedHash, spoiled(func(b *patchBench, p *patch.Package) { p.Content = p.Content[:len(p.Content)-1] })},
+	{"content beyond the limit", patch.RefusedSize, spoiled(func(b *patchBench, p *patch.Package) { p.Content = make([]byte, patch.MaxContent+1) })},
+	{"a nesting bomb for content", patch.RefusedContent, made("version = 9\n[mission]\na = "+strings.Repeat("[", 8000)+strings.Repeat("]", 8000)+"\n", nil)},
 	{"content that is no configuration", patch.RefusedContent, made("version = 9\n[lock]\ntll = \"2s\"\n", nil)},
 	{"content of another version", patch.RefusedContent, made(nextFile, func(m *patch.Manifest) { m.ConfigVersion = 10 })},
 	{"content below the safety floor", patch.RefusedFloor, made("version = 9\n[safe_pause]\nmax_hold = \"10m\"\n", nil)},
@@ -251,7 +260,7 @@ func TestPatchAttacks(t *testing.T) {
 		}
 		seen[a.want] = true
 	}
-	for _, name := range []string{refusedMalformed, refusedOffer, refusedOther, refusedEpoch, patch.RefusedSignature, patch.RefusedManifest, patch.RefusedKind,
+	for _, name := range []string{refusedMalformed, refusedOffer, refusedOther, refusedEpoch, patch.RefusedSize, patch.RefusedSignature, patch.RefusedManifest, patch.RefusedKind,
 		patch.RefusedFleet, patch.RefusedTarget, patch.RefusedVersion, patch.RefusedBase, patch.RefusedExpired, patch.RefusedOverride, patch.RefusedHash,
 		patch.RefusedContent, patch.RefusedFloor, patch.RefusedQuarantined, patch.RefusedNonce, patch.RefusedRevert} {
 		if !seen[name] {
@@ -265,4 +274,35 @@ func TestPatchAttacks(t *testing.T) {
 	if r := b.reported("again", patchRejected); r.Reason != patch.RefusedVersion {
 		t.Errorf("a replay under another id: %+v", r)
 	}
+}
+
+// One of two signatures is not enough for a patch; both are.
+func TestPatchNeedsTwo(t *testing.T) {
+	t.Parallel()
+	second, err := patch.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := patchDrone(t, func(s *Start) {
+		s.Identity.Trust.Threshold = 2
+		s.Identity.Trust.Config = append(s.Identity.Trust.Config, second.Public())
+	})
+	b.offer(b.patch("one", 8, newFile, nil), nil)
+	if r := b.reported("one", patchRejected); r.Reason != patch.RefusedSignature {
+		t.Errorf("one of two signatures: %+v", r)
+	}
+	p := b.patch("same", 8, newFile, nil)
+	p.Signatures = append(p.Signatures, b.sign(b.author, p.Manifest))
+	b.offer(p, nil)
+	if r := b.reported("same", patchRejected); r.Reason != patch.RefusedSignature {
+		t.Errorf("one signer twice: %+v", r)
+	}
+	b.lies(oldFile)
+	p = b.patch("both", 8, newFile, nil)
+	if err := p.Sign(second); err != nil {
+		t.Fatal(err)
+	}
+	b.offer(p, nil)
+	b.reported("both", patchCommitted)
+	b.lies(newFile)
 }

@@ -83,7 +83,9 @@ func decode(b []byte, m Message) error {
 		return fmt.Errorf("%d of %d: %w", len(b)-n, len(b), ErrTrailing)
 	}
 	rest, err := m.UnmarshalMsg(b)
-	if err != nil {
+	if errors.Is(err, msgp.ErrLimitExceeded) {
+		return fmt.Errorf("%w: %w", ErrSize, err)
+	} else if err != nil {
 		return err
 	}
 	if len(rest) != 0 {

@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
@@ -18,30 +20,45 @@ import (
 func fuzzDecode(f *testing.F, name string) {
 	m := samples()[name]
 	f.Add(encode(f, m))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		got := fresh(m)
-		if err := Decode(b, got); err != nil {
-			if !reflect.DeepEqual(got, fresh(m)) {
-				t.Fatalf("refused (%v), and yet %+v", err, got)
-			}
-			return
+	f.Fuzz(func(t *testing.T, b []byte) { decodes(t, m, b) })
+}
+
+// FuzzMessages is the same of every message at once, for runs that have no
+// time for each: what comes is read as any of them.
+func FuzzMessages(f *testing.F) {
+	all := samples()
+	names := slices.Sorted(maps.Keys(all))
+	for i, name := range names {
+		f.Add(byte(i), encode(f, all[name]))
+		f.Add(byte(i), []byte{0xdf, 0xff, 0xff, 0xff, 0xff})
+	}
+	f.Fuzz(func(t *testing.T, which byte, b []byte) { decodes(t, all[names[int(which)%len(names)]], b) })
+}
+
+// decodes: see fuzzDecode. m is a sample, which stays as it is.
+func decodes(t *testing.T, m Message, b []byte) {
+	got := fresh(m)
+	if err := Decode(b, got); err != nil {
+		if !reflect.DeepEqual(got, fresh(m)) {
+			t.Fatalf("refused (%v), and yet %+v", err, got)
 		}
-		if len(b) > m.about().limit {
-			t.Fatalf("%d bytes accepted", len(b))
-		}
-		again, err := got.MarshalMsg(nil) // may be longer than a limit: shorter forms exist for what came
-		if err != nil {
-			t.Fatal(err)
-		}
-		back := fresh(m)
-		if rest, err := back.UnmarshalMsg(again); err != nil || len(rest) != 0 {
-			t.Fatalf("own encoding: %v, %d bytes left", err, len(rest))
-		}
-		once, _ := back.MarshalMsg(nil)
-		if !bytes.Equal(again, once) {
-			t.Fatalf("round trip:\n%x\n%x", again, once)
-		}
-	})
+		return
+	}
+	if len(b) > m.about().limit {
+		t.Fatalf("%d bytes accepted", len(b))
+	}
+	again, err := got.MarshalMsg(nil) // may be longer than a limit: shorter forms exist for what came
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := fresh(m)
+	if rest, err := back.UnmarshalMsg(again); err != nil || len(rest) != 0 {
+		t.Fatalf("own encoding: %v, %d bytes left", err, len(rest))
+	}
+	once, _ := back.MarshalMsg(nil)
+	if !bytes.Equal(again, once) {
+		t.Fatalf("round trip:\n%x\n%x", again, once)
+	}
 }
 
 func FuzzAvailability(f *testing.F) { fuzzDecode(f, "availability") }
