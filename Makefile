@@ -9,6 +9,7 @@ STAMP     = -X main.version=$(VERSION) -X main.built=$(BUILT)
 SMALL     = -trimpath -gcflags=all=-l -ldflags "-s -w $(STAMP)"
 TOOLS     = go tool -modfile=scripts/tools.mod
 FUZZTIME ?= 10s
+FUZZLONG ?= 60s
 SEEDS    ?= 3
 PROGRAMS  = aimd aimctl aimsim
 
@@ -46,8 +47,8 @@ e2e: dist/linux-armv7 dist/linux-arm64 ## aimd on two emulated boards with Debia
 	@scripts/e2e-installed
 	AIM_E2E_SEEDS=$(SEEDS) go test -count=1 -tags e2e -v -timeout 30m ./board/e2e
 
-fuzz: ## every fuzz target for FUZZTIME (10s)
-	@scripts/fuzz $(FUZZTIME)
+fuzz: ## every fuzz target for FUZZTIME (10s), what reads from outside for FUZZLONG (60s)
+	@scripts/fuzz $(FUZZTIME) $(FUZZLONG)
 
 bench: ## DESIGN's budgets beside what is measured, then the locks side by side
 	go run ./agent/bench
