@@ -10,17 +10,29 @@ func (t *turn) bake() bool {
 	s := t.s
 	s.Ask = ""
 	if !s.baked() {
+		if s.Phase != Baking {
+			s.Phase = Baking
+			t.touch()
+		}
 		t.standing()
 		return false
 	}
+	v := t.judged()
+	if v.Result == Fail {
+		t.fail(nil, v.why())
+		return true
+	}
 	if !s.Cleared {
-		s.Ask = s.question()
+		s.Ask = s.question(v)
 	}
 	t.standing()
 	if s.Status != Running {
 		return false
 	}
 	if s.Wave+1 == s.Waves {
+		if s.goingBack() {
+			return false
+		}
 		s.Status = Finished
 		t.touch()
 		t.say(nil, "finished: %d of %d drones have the patch", s.Count(Succeeded), len(s.Drones))
@@ -51,19 +63,9 @@ func (s *State) baked() bool {
 }
 
 // question is what a person has to decide before the next wave.
-func (s *State) question() string {
-	there, away := 0, 0
-	for i := range s.Drones {
-		switch d := &s.Drones[i]; {
-		case d.Wave != s.Wave:
-		case d.Outcome == Succeeded:
-			there++
-		default:
-			away++
-		}
-	}
+func (s *State) question(v Verdict) string {
 	switch more := s.Wave+1 < s.Waves; {
-	case there == 0, s.Wave == 0 && away > 0 && more:
+	case v.Result == Unsure:
 		return AskInconclusive
 	case more && (s.Plan.Approve == ApproveWaves || s.Plan.Approve == ApproveCanary && s.Wave == 0):
 		return AskApproval
@@ -71,17 +73,33 @@ func (s *State) question() string {
 	return ""
 }
 
-// standing is RUNNING or PAUSED, with the reason.
+// unrestarted is how many drones of the wave have not restarted in their bake,
+// where the plan wants it.
+func (s *State) unrestarted() (n int) {
+	for i := range s.Drones {
+		if d := &s.Drones[i]; s.Plan.Reboot && d.Wave == s.Wave && d.Outcome == Succeeded && !d.Restarted {
+			n++
+		}
+	}
+	return n
+}
+
+// standing is RUNNING, or what it waits for, with the reason.
 func (t *turn) standing() {
 	s := t.s
 	status, reason := Running, ""
 	switch {
+	case s.Stop:
+		status, reason = Paused, s.Broken+"; it stops when those at work are through"
+	case s.Broken != "":
+		status, reason = Paused, s.Broken+"; resume to go on with it"
 	case s.Held:
 		status, reason = Paused, "held by the operator; resume it"
 	case s.Ask == AskInconclusive:
-		status, reason = Paused, s.waveName()+" is not whole and proves too little; resume to go on in spite of it"
+		v := t.judged()
+		status, reason = Unclear, v.why()+"; resume to go on in spite of it"
 	case s.Ask == AskApproval:
-		status, reason = Paused, s.waveName()+" is through its bake; approve the next one"
+		status, reason = Waiting, s.waveName()+" is through its bake; approve the next one"
 	}
 	if s.Status == status && s.Reason == reason {
 		return

@@ -4,7 +4,7 @@ package rollout
 // rollout's time, and how many signs of life of the drone that was heard
 // least; that drone's name. Outside of a bake, or when it is over, all is zero.
 func (s State) BakeLeft() (ns int64, beats int, drone string) {
-	if s.Done() || s.Status == RollingBack || s.Phase != Baking {
+	if s.Done() || s.Status == RollingBack || s.Phase == Offering {
 		return 0, 0, ""
 	}
 	for i := range s.Drones {

@@ -14,7 +14,8 @@ const (
 	DoPause                // the operator: no further offers
 	DoResume               // the operator: go on, after a pause or in spite of an inconclusive wave
 	DoApprove              // the operator: the next wave may come
-	DoAbort                // the operator: stop and take the patch back
+	DoAbort                // the operator: stop; what has the patch keeps it
+	DoRollback             // the operator: stop and take the patch back
 )
 
 // Event is one thing that happens, At the rollout's time in ns, which never
@@ -28,6 +29,9 @@ type Event struct {
 	Online bool   // of Link
 	Kept   bool   // of Link: it lay at the broker, which is no sign of life
 	By     string // of the operator's: who, and perhaps why
+	// Samples, of Tick, are what was measured since the present wave is
+	// watched; nil: nothing new. The map is the planner's from now on.
+	Samples map[string][]Sum
 }
 
 // Report is what a drone says of this rollout's patch. What it says of other
@@ -35,6 +39,7 @@ type Event struct {
 type Report struct {
 	State  string // IDLE STAGED WAITING APPLYING TRIAL COMMITTED REVERTED REJECTED
 	Reason string // for people
+	Proof  string // of an override: which lock, whose, and what proved it
 }
 
 // Vitals are what a drone's status says. The lists are kept, never changed.
@@ -45,6 +50,8 @@ type Vitals struct {
 	SHA256     string   // of the configuration in force
 	Version    int64    // of the configuration in force
 	PatchState string   // of the patch at hand, as in a Report
+	Boot       string   // changes when the drone restarts
+	Newer      bool     // another, newer patch is committed
 }
 
 // OrderKind is an order's.

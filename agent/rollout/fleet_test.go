@@ -10,7 +10,7 @@ var newSHA = strings.Repeat("ab", 32)
 
 func testPlan(names ...string) Plan {
 	return Plan{ID: "r1", Fleet: "north", Patch: "p1", Version: 2, SHA256: newSHA, Drones: names,
-		Canary: Canary{Count: 1}, BakeNS: 10, Heartbeats: 1, TimeoutNS: 100, SilenceNS: 50}
+		Canary: Canary{Count: 1}, BakeNS: 10, Heartbeats: 1, TimeoutNS: 100, SilenceNS: 50, Despite: true}
 }
 
 // table drives a rollout by hand.

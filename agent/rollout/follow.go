@@ -1,14 +1,24 @@
 package rollout
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // follow draws one consequence and reports whether there may be more.
 func (t *turn) follow() bool {
 	s := t.s
 	switch s.Status {
-	case Running, Paused:
-		if t.late() {
+	case Ready, Running, Waiting, Unclear, Paused:
+		if t.late() || t.rules() {
 			return true
+		}
+		t.takeBack()
+		if s.Stop && s.Count(InProgress) == 0 && !s.goingBack() {
+			s.Status, s.Reason = Stopped, s.Broken
+			t.touch()
+			t.say(nil, "stopped: %s", s.Reason)
+			return false
 		}
 		if s.Phase == Offering {
 			return t.offer()
@@ -35,8 +45,10 @@ func (t *turn) late() bool {
 				continue
 			}
 			t.end(d, TimedOut, "not committed in time, last "+last(d))
-			t.fail(d, d.Reason)
-			return true
+			t.soft(d)
+			if s.Status == RollingBack {
+				return true
+			}
 		case s.watched(d) && s.Now-d.Heard >= s.Plan.SilenceNS:
 			t.end(d, Failed, "silent in its bake")
 			t.fail(d, d.Reason)
@@ -57,7 +69,12 @@ func last(d *Drone) string {
 func (t *turn) offer() bool {
 	s := t.s
 	t.standing()
-	flying := s.Count(InProgress)
+	flying, hot := s.Count(InProgress), 0
+	for i := range s.Drones {
+		if d := &s.Drones[i]; d.Outcome == InProgress && d.locked() {
+			hot++
+		}
+	}
 	open, early := flying, s.early()
 	for i := range s.Drones {
 		d := &s.Drones[i]
@@ -72,7 +89,17 @@ func (t *turn) offer() bool {
 			d.DoneAt, d.Heard, d.Beats = s.Now, s.Now, 0
 			t.say(d, "has the configuration already")
 			continue
+		case d.Online && d.Known && d.locked() && !s.Plan.Despite:
+			if s.Now-s.WaveAt >= s.Plan.TimeoutNS {
+				t.end(d, Rejected, "its lock is HOT, and the patch carries no override; nothing was offered")
+				t.soft(d)
+				return true
+			}
+		case d.Online && d.Known && d.locked() && hot >= max(1, s.Plan.HotAtOnce):
 		case d.Online && d.Known && (s.Plan.AtOnce == 0 || flying < s.Plan.AtOnce):
+			if d.locked() {
+				hot++
+			}
 			d.Outcome, d.Offered, d.OfferedAt, d.Has = InProgress, true, s.Now, true
 			d.Before = d.Version
 			t.touch()
@@ -88,11 +115,14 @@ func (t *turn) offer() bool {
 	if open > 0 {
 		return false
 	}
-	s.Phase, s.BakeAt = Baking, s.Now
+	s.Phase, s.BakeAt, s.Samples = Baking, s.Now, nil
 	t.touch()
 	t.say(nil, "%s: watched from now on", s.waveName())
 	return true
 }
+
+// locked: its status pauses for the lock.
+func (d *Drone) locked() bool { return slices.Contains(d.Causes, "lock") }
 
 // early: a drone of an earlier wave is still in its bake.
 func (s *State) early() bool {
@@ -108,7 +138,6 @@ func (s *State) early() bool {
 func (t *turn) goBack() {
 	s := t.s
 	late := s.Now-s.BackAt >= s.Plan.TimeoutNS
-	again := min(10e9, max(1, s.Plan.TimeoutNS/4))
 	left := 0
 	for i := range s.Drones {
 		d := &s.Drones[i]
@@ -119,7 +148,7 @@ func (t *turn) goBack() {
 			left++
 		default:
 			left++
-			if d.Online && (!d.Sent || s.Now-d.RevertAt >= again) {
+			if d.Online && (!d.Sent || s.Now-d.RevertAt >= s.again()) {
 				t.revert(d)
 			}
 		}
@@ -164,7 +193,7 @@ func (t *turn) fail(d *Drone, reason string) {
 	if d != nil {
 		reason = d.Name + ": " + reason
 	}
-	s.Status, s.BackAt, s.Reason, s.Ask = RollingBack, s.Now, reason, ""
+	s.Status, s.BackAt, s.Reason, s.Ask, s.Stop = RollingBack, s.Now, reason, "", false
 	t.touch()
 	t.say(nil, "stop: %s", reason)
 	for i := range s.Drones {

@@ -41,7 +41,7 @@ func (g *ghost) before(s State, ev Event) {
 		g.held, g.approved = false, g.approved || s.Ask == AskInconclusive
 	case DoApprove:
 		g.approved = g.approved || s.Ask != ""
-	case DoAbort:
+	case DoRollback:
 		g.failed = true
 	case Link, Seen, Beat, Reported, NotCurrent:
 		g.drone(s, ev)

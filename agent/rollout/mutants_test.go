@@ -101,7 +101,7 @@ func TestBrokenPlanners(t *testing.T) {
 		{"ignores a rejection", ignores("REJECTED"), "the rollout goes on"},
 		{"ignores a pause", deaf(func(ev *Event) { ev.Vitals.Causes = nil }), "the rollout goes on"},
 		{"ignores abort", deaf(func(ev *Event) {
-			if ev.Kind == DoAbort {
+			if ev.Kind == DoRollback {
 				ev.Kind = Tick
 			}
 		}), "the rollout goes on"},
@@ -156,7 +156,7 @@ func TestAnything(t *testing.T) {
 		n, events, w := node{s: known(s)}, append(walkEvents(p), Event{Kind: Tick}), &walker{step: State.Step}
 		for i := 0; i < 300; i++ {
 			ev := events[r.IntN(len(events))]
-			if (ev.Kind == DoAbort || ev.Kind == Seen || ev.Report.State == "REJECTED" || ev.Report.State == "REVERTED") && r.IntN(20) > 0 {
+			if (ev.Kind == DoRollback || ev.Kind == Seen || ev.Report.State == "REJECTED" || ev.Report.State == "REVERTED") && r.IntN(20) > 0 {
 				continue
 			}
 			if ev.Kind == Tick {

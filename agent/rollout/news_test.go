@@ -62,7 +62,7 @@ func TestSaid(t *testing.T) {
 	}
 	says("COMMITTED", "", "COMMITTED")
 	says("TRIAL", "late")
-	x.do(Event{Kind: DoAbort})
+	x.do(Event{Kind: DoRollback})
 	says("TRIAL", "revert-waits", "TRIAL: revert-waits")
 	says("TRIAL", "revert-waits")
 }
@@ -100,7 +100,7 @@ func TestBakeLeft(t *testing.T) {
 	if a, b := x.s.Drones[0], x.s.Drones[1]; a.Before != 1 || a.Version != 2 || b.Before != 2 {
 		t.Errorf("%+v %+v", a, b)
 	}
-	left(x.do(Event{Kind: DoAbort}), 0, 0, "")
+	left(x.do(Event{Kind: DoRollback}), 0, 0, "")
 	if x.says("a", "REVERTED").is(Stopped, Reverted); x.s.Drones[0].Version != 1 {
 		t.Errorf("%+v", x.s.Drones[0])
 	}
@@ -119,5 +119,5 @@ func TestKeptIsNoSignOfLife(t *testing.T) {
 	x.pass(2).is(RollingBack, Failed)
 	// It is there, though: what rolls back reverts it at once.
 	y := start(t, testPlan("a", "b")).online("a").says("a", "COMMITTED").do(Event{Kind: Link, Drone: "a"})
-	y.do(Event{Kind: DoAbort}).ordered().do(Event{Kind: Link, Drone: "a", Online: true, Kept: true}).ordered("revert a")
+	y.do(Event{Kind: DoRollback}).ordered().do(Event{Kind: Link, Drone: "a", Online: true, Kept: true}).ordered("revert a")
 }

@@ -37,6 +37,12 @@ type Plan struct {
 	SilenceNS  int64   `json:"silence_ns"` // a changed drone not heard for so long has failed
 	AtOnce     int     `json:"at_once"`    // drones in progress at a time; 0: the whole wave
 	Approve    Approve `json:"approve,omitempty"`
+	Reboot     bool    `json:"reboot,omitempty"`      // in its bake each drone must have restarted
+	Despite    bool    `json:"despite,omitempty"`     // the patch may end the holder of a stuck lock: drones with one are offered it
+	HotAtOnce  int     `json:"hot_at_once,omitempty"` // of those, so many in progress at a time; 0: one
+	// Rules and Metrics: see Rule and Metric.
+	Rules   []Rule   `json:"rules,omitempty"`
+	Metrics []Metric `json:"metrics,omitempty"`
 }
 
 // Canary says who is patched first: the drones named, or the first Count.
@@ -140,7 +146,7 @@ func (p Plan) split() (canary, rest []string) {
 
 // Validate says what is wrong with a plan, as an ErrPlan; nil: nothing.
 func (p Plan) Validate() error {
-	for _, f := range []func() string{p.badNames, p.badCanary, p.badTimes} {
+	for _, f := range []func() string{p.badNames, p.badCanary, p.badTimes, p.badRules, p.badMetrics} {
 		if what := f(); what != "" {
 			return fmt.Errorf("rollout: %w: %s", ErrPlan, what)
 		}
@@ -217,6 +223,8 @@ func (p Plan) badTimes() string {
 		return "silence: above 0, at most 30 days (a status comes every minute: 150s is a good value)"
 	case p.AtOnce < 0 || p.AtOnce > MaxDrones:
 		return "at once: 0 (the whole wave) to 2048 drones"
+	case p.HotAtOnce < 0 || p.HotAtOnce > MaxDrones:
+		return "hot at once: 0 (one) to 2048 drones"
 	}
 	switch p.Approve {
 	case ApproveNone, ApproveCanary, ApproveWaves:

@@ -6,7 +6,7 @@ func (t *turn) report(d *Drone, r Report) {
 		return
 	}
 	if d.Patch == "COMMITTED" && r.State != "REVERTED" && r.State != "COMMITTED" {
-		if t.s.Status == RollingBack && d.Said != r.Reason { // it may wait for its window to go back
+		if t.goesBack(d) && d.Said != r.Reason { // it may wait for its window to go back
 			t.said(d, r)
 		}
 		return // only a revert ends what is committed
@@ -15,6 +15,11 @@ func (t *turn) report(d *Drone, r Report) {
 		return // said before, and heard late
 	}
 	t.said(d, r)
+	if r.Proof != "" && d.Proof != r.Proof {
+		d.Proof = r.Proof
+		t.touch()
+		t.say(d, "its lock was overridden: %s", r.Proof)
+	}
 	if d.Patch != r.State {
 		d.Patch = r.State
 		t.touch()
@@ -46,7 +51,7 @@ func (t *turn) said(d *Drone, r Report) {
 // notCurrent: the drone never took the offer, which was cleared before the
 // revert was sent. One that said it has the patch must say that it is rid of it.
 func (t *turn) notCurrent(d *Drone) {
-	if t.s.Status == RollingBack && d.Sent && d.Has && !busy(d.Patch) && d.Patch != "COMMITTED" {
+	if t.goesBack(d) && d.Sent && d.Has && !busy(d.Patch) && d.Patch != "COMMITTED" {
 		t.gone(d, Reverted, Report{Reason: "never took the offer"})
 	}
 }
@@ -54,7 +59,7 @@ func (t *turn) notCurrent(d *Drone) {
 // idle: the drone has dropped an offer that was withdrawn.
 func (t *turn) idle(d *Drone, r Report) {
 	switch {
-	case t.s.Status == RollingBack:
+	case t.goesBack(d):
 		t.gone(d, Reverted, r)
 	case d.Outcome == Offline && d.Has:
 		d.Has = false
@@ -77,21 +82,24 @@ func (t *turn) has(d *Drone) {
 		t.touch()
 	}
 	d.Sent = false
-	if t.s.Status == RollingBack && d.Online {
+	if t.goesBack(d) && d.Online {
 		t.revert(d)
 	}
 }
+
+// goesBack: the drone's patch is being taken back, with all others or alone.
+func (t *turn) goesBack(d *Drone) bool { return t.s.Status == RollingBack || d.Back }
 
 func (t *turn) committed(d *Drone) {
 	switch {
 	case d.Outcome == Succeeded, d.Outcome == Failed:
 		return
-	case t.s.Status == RollingBack && d.Outcome != InProgress:
+	case t.goesBack(d) && d.Outcome != InProgress:
 		return
 	}
 	t.end(d, Succeeded, "")
 	d.DoneAt, d.Heard, d.Beats = t.s.Now, t.s.Now, 0
-	if t.s.Phase == Baking && d.Wave == t.s.Wave {
+	if t.s.Phase != Offering && d.Wave == t.s.Wave {
 		t.s.BakeAt = t.s.Now // it came late and is watched as long as the others
 	}
 }
@@ -112,7 +120,16 @@ func (t *turn) gone(d *Drone, o Outcome, r Report) {
 	default:
 		t.end(d, o, r.Reason)
 	}
-	if t.s.Status != RollingBack {
+	switch {
+	case d.Back:
+		t.say(d, "is rid of the patch")
+	case o == Rejected && t.s.Status != RollingBack:
+		if t.s.Plan.ruled(Rejected) {
+			t.soft(d)
+			return
+		}
+		fallthrough
+	case t.s.Status != RollingBack:
 		verb := map[Outcome]string{Reverted: "reverted", Rejected: "rejected"}[o]
 		t.fail(d, verb+" the patch"+because(r.Reason))
 	}

@@ -6,15 +6,18 @@ import (
 )
 
 // Schema is the version of a State's JSON.
-const Schema = 1
+const Schema = 2
 
 // Status is a rollout's. FINISHED and STOPPED are its ends.
 type Status string
 
 // The statuses of a rollout.
 const (
+	Ready       Status = "READY" // nothing has happened yet
 	Running     Status = "RUNNING"
-	Paused      Status = "PAUSED"
+	Waiting     Status = "WAITING_FOR_APPROVAL" // of the next wave
+	Unclear     Status = "INCONCLUSIVE"         // the wave proves too little: a person decides
+	Paused      Status = "PAUSED"               // by a person, or by a rule
 	RollingBack Status = "ROLLING_BACK"
 	Finished    Status = "FINISHED"
 	Stopped     Status = "STOPPED"
@@ -23,10 +26,11 @@ const (
 // Phase is what happens to the present wave while RUNNING or PAUSED.
 type Phase string
 
-// A wave is offered the patch, then watched.
+// A wave is offered the patch, then watched, then judged.
 const (
 	Offering Phase = "OFFERING"
 	Baking   Phase = "BAKING"
+	Judging  Phase = "JUDGING" // the verdict is there; a person may have to decide
 )
 
 // Outcome is how far one drone is.
@@ -36,12 +40,13 @@ type Outcome string
 const (
 	Pending    Outcome = "PENDING"
 	InProgress Outcome = "IN_PROGRESS"
-	Succeeded  Outcome = "SUCCEEDED" // it said COMMITTED, or had the configuration before
-	Failed     Outcome = "FAILED"    // in its bake
-	TimedOut   Outcome = "TIMED_OUT" // not committed, or not reverted, in time
-	Rejected   Outcome = "REJECTED"  // it refused the patch
-	Reverted   Outcome = "REVERTED"  // the old configuration is in force
-	Offline    Outcome = "OFFLINE"   // it was not there
+	Succeeded  Outcome = "SUCCEEDED"  // it said COMMITTED, or had the configuration before
+	Failed     Outcome = "FAILED"     // in its bake
+	TimedOut   Outcome = "TIMED_OUT"  // not committed, or not reverted, in time
+	Rejected   Outcome = "REJECTED"   // it refused the patch
+	Reverted   Outcome = "REVERTED"   // the old configuration is in force
+	Offline    Outcome = "OFFLINE"    // it was not there
+	Superseded Outcome = "SUPERSEDED" // a newer patch is in force
 )
 
 // What a person is asked.
@@ -53,22 +58,29 @@ const (
 // State is everything there is to know of a rollout. It is a value: Step
 // returns a new one. Its JSON is complete: a rollout goes on from it.
 type State struct {
-	Schema  int     `json:"schema"`
-	Plan    Plan    `json:"plan"`
-	Status  Status  `json:"status"`
-	Phase   Phase   `json:"phase"`
-	Wave    int     `json:"wave"`    // the present one; 0: the canary
-	Waves   int     `json:"waves"`   // with the canary
-	Now     int64   `json:"now"`     // the rollout's time, ns
-	WaveAt  int64   `json:"wave_at"` // when the wave began
-	BakeAt  int64   `json:"bake_at"` // when its bake began
-	BackAt  int64   `json:"back_at"` // when rolling back began
-	Held    bool    `json:"held"`    // the operator's pause
-	Ask     string  `json:"ask"`     // what a person is asked; empty: nothing
-	Cleared bool    `json:"cleared"` // this wave's question is answered
-	Reason  string  `json:"reason"`  // why it is not RUNNING, in words
-	Drones  []Drone `json:"drones"`  // in the order of the waves
-	Rev     uint64  `json:"rev"`     // rises with every change worth keeping
+	Schema  int    `json:"schema"`
+	Plan    Plan   `json:"plan"`
+	Status  Status `json:"status"`
+	Phase   Phase  `json:"phase"`
+	Wave    int    `json:"wave"`              // the present one; 0: the canary
+	Waves   int    `json:"waves"`             // with the canary
+	Now     int64  `json:"now"`               // the rollout's time, ns
+	WaveAt  int64  `json:"wave_at"`           // when the wave began
+	BakeAt  int64  `json:"bake_at"`           // when its bake began
+	BackAt  int64  `json:"back_at"`           // when rolling back began
+	Held    bool   `json:"held"`              // the operator's pause
+	Ask     string `json:"ask"`               // what a person is asked; empty: nothing
+	Cleared bool   `json:"cleared"`           // this wave's question is answered
+	Reason  string `json:"reason"`            // why it is not RUNNING, in words
+	Broken  string `json:"broken,omitempty"`  // the rule that pauses or stops it, in words
+	Stop    bool   `json:"stop,omitempty"`    // by a rule: nothing is offered any more, and what is at work may end
+	Excused []int  `json:"excused,omitempty"` // by rule: failures that a person has seen and gone on with
+	// Verdicts are the waves' that have baked. Samples are what was measured
+	// while the present wave is watched: by drone, a Sum for each metric.
+	Verdicts []Verdict        `json:"verdicts,omitempty"`
+	Samples  map[string][]Sum `json:"samples,omitempty"`
+	Drones   []Drone          `json:"drones"` // in the order of the waves
+	Rev      uint64           `json:"rev"`    // rises with every change worth keeping
 }
 
 // Drone is one drone of a rollout. Times are the rollout's, ns.
@@ -94,6 +106,10 @@ type Drone struct {
 	Before    int64    `json:"before"`           // version of its configuration when its turn came
 	Version   int64    `json:"version"`          // of its configuration, last seen
 	SHA256    string   `json:"sha256,omitempty"`
+	Boot      string   `json:"boot,omitempty"`      // last seen
+	Restarted bool     `json:"restarted,omitempty"` // since its commit
+	Back      bool     `json:"back,omitempty"`      // it failed by a rule, and its patch is taken back
+	Proof     string   `json:"proof,omitempty"`     // which lock was overridden, whose it was, and what proved it
 }
 
 // New is the state in which a plan's rollout begins. The first Step makes its
@@ -102,7 +118,7 @@ func New(p Plan) (State, error) {
 	if err := p.Validate(); err != nil {
 		return State{}, err
 	}
-	s := State{Schema: Schema, Plan: p, Status: Running, Phase: Offering}
+	s := State{Schema: Schema, Plan: p, Status: Ready, Phase: Offering}
 	for wave, names := range p.Groups() {
 		for _, n := range names {
 			s.Drones = append(s.Drones, Drone{Name: n, Wave: wave, Outcome: Pending})
@@ -126,7 +142,8 @@ func (s State) Validate() error {
 	for i := range fresh.Drones {
 		same = same && s.Drones[i].Name == fresh.Drones[i].Name && s.Drones[i].Wave == fresh.Drones[i].Wave
 	}
-	known := slices.Contains([]Status{Running, Paused, RollingBack, Finished, Stopped}, s.Status) && (s.Phase == Offering || s.Phase == Baking)
+	known := slices.Contains([]Status{Ready, Running, Waiting, Unclear, Paused, RollingBack, Finished, Stopped}, s.Status) &&
+		slices.Contains([]Phase{Offering, Baking, Judging}, s.Phase)
 	if !same || !known {
 		return fmt.Errorf("rollout: %w: the state is not this plan's; it was edited or damaged", ErrPlan)
 	}
@@ -174,7 +191,9 @@ func (s *State) watched(d *Drone) bool {
 
 // through: its own bake is over.
 func (s *State) through(d *Drone) bool {
-	return d.Beats >= s.Plan.Heartbeats && s.Now-d.DoneAt >= s.Plan.BakeNS
+	age := s.Now - d.DoneAt
+	return d.Beats >= s.Plan.Heartbeats && age >= s.Plan.BakeNS &&
+		(!s.Plan.Reboot || d.Restarted || age >= s.Plan.BakeNS+s.Plan.TimeoutNS)
 }
 
 // Outstanding are the orders that hold now: what a runner sends again after
@@ -189,7 +208,7 @@ func (s State) Outstanding() []Order {
 			out = append(out, Order{Kind: Offer, Drone: d.Name, Canary: d.Wave == 0})
 		default:
 			out = append(out, Order{Kind: Withdraw, Drone: d.Name})
-			if s.Status == RollingBack && d.Has && d.Online {
+			if (s.Status == RollingBack || d.Back) && d.Has && d.Online {
 				out = append(out, Order{Kind: Revert, Drone: d.Name})
 			}
 		}

@@ -55,13 +55,13 @@ func TestFailures(t *testing.T) {
 			[]string{"withdraw c", "revert a", "revert b", "revert c"}, Failed, "fault: motor2"},
 		{"silence", func(x *table) *table { return committed(x).says("c", "WAITING").pass(50) },
 			[]string{"withdraw c", "revert a", "revert b", "revert c"}, Failed, "silent in its bake"},
-		{"abort", func(x *table) *table { return committed(x).do(Event{Kind: DoAbort, By: "me"}) },
-			[]string{"withdraw c", "revert a", "revert b", "revert c"}, Reverted, "aborted by me"},
+		{"abort", func(x *table) *table { return committed(x).do(Event{Kind: DoRollback, By: "me"}) },
+			[]string{"withdraw c", "revert a", "revert b", "revert c"}, Reverted, "taken back by me"},
 		{"abort while paused", func(x *table) *table {
 			x.do(Event{Kind: DoPause, By: "me"}).is(Paused)
-			return committed(x).do(Event{Kind: DoAbort, By: "me"})
+			return committed(x).do(Event{Kind: DoRollback, By: "me"})
 		},
-			[]string{"withdraw c", "revert a", "revert b", "revert c"}, Reverted, "aborted by me"},
+			[]string{"withdraw c", "revert a", "revert b", "revert c"}, Reverted, "taken back by me"},
 		{"an earlier wave's drone reverts", func(x *table) *table { return committed(x).says("a", "REVERTED") },
 			[]string{"withdraw c", "revert b", "revert c"}, Reverted, "a: reverted the patch: so"},
 	} {
@@ -122,18 +122,18 @@ func TestOffline(t *testing.T) {
 	// One that nothing is known of is not there.
 	x = start(t, p).do(Event{Kind: Link, Drone: "a", Online: true})
 	x.ordered().status("a", Vitals{}).ordered("offer a")
-	start(t, p).do(Event{Kind: Link, Drone: "a", Online: true}).pass(100).is(Paused, Offline)
+	start(t, p).do(Event{Kind: Link, Drone: "a", Online: true}).pass(100).is(Unclear, Offline)
 
 	// One that comes in time is offered then.
 	x = start(t, p).online("a").says("a", "COMMITTED").beat("a").pass(10).ordered()
 	x.online("c").ordered("offer c")
 	// One that left before it answered is left out as well, but not forgotten.
 	x.do(Event{Kind: Link, Drone: "c"}).pass(100)
-	x.is(Paused, Succeeded, Offline, Offline).ordered("withdraw c")
+	x.is(Unclear, Succeeded, Offline, Offline).ordered("withdraw c")
 	if d, _ := x.s.Drone("c"); !d.Has {
 		t.Error("it may have taken the offer")
 	}
-	x.do(Event{Kind: DoAbort, By: "me"}).ordered("revert a")
+	x.do(Event{Kind: DoRollback, By: "me"}).ordered("revert a")
 	x.online("c").ordered("revert c")
 	x.says("a", "REVERTED").is(RollingBack).says("c", "REVERTED").is(Stopped)
 }
@@ -145,12 +145,12 @@ func TestInconclusive(t *testing.T) {
 	p.Canary.Count = 2
 	p.Waves = []Size{{Count: 1}}
 	x := start(t, p).online("a").says("a", "COMMITTED").beat("a").pass(45).beat("a").pass(45).beat("a").pass(10).pass(10)
-	x.is(Paused, Succeeded, Offline, Pending).ordered()
+	x.is(Unclear, Succeeded, Offline, Pending).ordered()
 	if x.s.Ask != AskInconclusive {
 		t.Error(x.s.Ask)
 	}
 	x.online("c").do(Event{Kind: DoResume, By: "me"}).ordered("offer c").is(Running)
-	x.says("c", "COMMITTED").beat("c").pass(10).pass(100).is(Paused, Succeeded, Offline, Succeeded, Offline)
+	x.says("c", "COMMITTED").beat("c").pass(10).pass(100).is(Unclear, Succeeded, Offline, Succeeded, Offline)
 	x.do(Event{Kind: DoResume, By: "me"}).is(Finished)
 }
 
@@ -160,13 +160,13 @@ func TestPauseAndApprove(t *testing.T) {
 	p.Waves, p.Approve = []Size{{Count: 1}}, ApproveWaves
 	x := start(t, p).online("a", "b", "c").do(Event{Kind: DoPause, By: "me"}).is(Paused)
 	x.says("a", "COMMITTED").beat("a").pass(10).is(Paused, Succeeded).ordered()
-	x.do(Event{Kind: DoResume, By: "me"}).ordered().is(Paused)
+	x.do(Event{Kind: DoResume, By: "me"}).ordered().is(Waiting)
 	if x.s.Ask != AskApproval {
 		t.Error(x.s.Ask)
 	}
-	x.do(Event{Kind: DoResume, By: "me"}).ordered().is(Paused)
+	x.do(Event{Kind: DoResume, By: "me"}).ordered().is(Waiting)
 	x.do(Event{Kind: DoApprove, By: "me"}).ordered("offer b").is(Running)
-	x.says("b", "COMMITTED").beat("b").pass(10).is(Paused).do(Event{Kind: DoPause}).do(Event{Kind: DoApprove}).ordered().is(Paused)
+	x.says("b", "COMMITTED").beat("b").pass(10).is(Waiting).do(Event{Kind: DoPause}).do(Event{Kind: DoApprove}).ordered().is(Paused)
 	x.do(Event{Kind: DoResume}).ordered("offer c").says("c", "COMMITTED").beat("c").pass(10).is(Finished)
 }
 
@@ -208,7 +208,7 @@ func TestNotCurrent(t *testing.T) {
 	t.Parallel()
 	x := start(t, testPlan("a", "b", "c")).online("a", "b", "c").says("a", "COMMITTED").do(Event{Kind: NotCurrent, Drone: "a"}).beat("a").pass(10)
 	x.do(Event{Kind: NotCurrent, Drone: "b"}).is(Running, Succeeded, InProgress, InProgress)
-	x.do(Event{Kind: DoAbort, By: "me"}).ordered("withdraw b", "withdraw c", "revert a", "revert b", "revert c")
+	x.do(Event{Kind: DoRollback, By: "me"}).ordered("withdraw b", "withdraw c", "revert a", "revert b", "revert c")
 	x.says("c", "TRIAL").do(Event{Kind: NotCurrent, Drone: "b"}).do(Event{Kind: NotCurrent, Drone: "a"}).do(Event{Kind: NotCurrent, Drone: "c"})
 	x.is(RollingBack, Succeeded, Reverted, InProgress).says("a", "REVERTED").says("c", "REVERTED").is(Stopped, Reverted, Reverted, Reverted)
 }

@@ -36,10 +36,13 @@ func (t *turn) end(d *Drone, o Outcome, reason string) {
 func (t *turn) take(ev Event) {
 	s := t.s
 	switch ev.Kind {
-	case DoPause, DoResume, DoApprove, DoAbort:
+	case DoPause, DoResume, DoApprove, DoAbort, DoRollback:
 		t.obey(ev)
 		return
 	case Tick:
+		if ev.Samples != nil {
+			s.Samples = ev.Samples
+		}
 		return
 	}
 	i := s.index(ev.Drone)
@@ -109,6 +112,10 @@ func (t *turn) obey(ev Event) {
 		if s.Ask == AskApproval {
 			t.say(nil, "this wave asks for approval: approve it")
 		}
+		if s.Broken != "" && !s.Stop {
+			t.excuse()
+			s.Held = true // which the next lines end
+		}
 		if s.Held || s.Ask == AskInconclusive {
 			t.say(nil, "resumed by %s", ev.By)
 			s.Cleared = s.Cleared || s.Ask == AskInconclusive
@@ -123,7 +130,13 @@ func (t *turn) obey(ev Event) {
 			t.touch()
 		}
 	case DoAbort:
-		t.fail(nil, "aborted by "+ev.By)
+		if !s.Stop {
+			s.Stop, s.Broken = true, "aborted by "+ev.By
+			t.touch()
+			t.say(nil, "aborted by %s: nothing more is offered; what has the patch keeps it", ev.By)
+		}
+	case DoRollback:
+		t.fail(nil, "taken back by "+ev.By)
 	}
 }
 
@@ -132,11 +145,20 @@ func (t *turn) seen(d *Drone, v Vitals) {
 	if v.Live {
 		t.heard(d)
 	}
+	if v.Boot != "" && d.Boot != v.Boot {
+		d.Restarted = d.Restarted || d.Outcome == Succeeded && d.Boot != "" && v.Live
+		d.Boot = v.Boot
+		t.touch()
+	}
 	if !d.Known || d.SHA256 != v.SHA256 || d.Version != v.Version {
 		d.Known, d.SHA256, d.Version = true, v.SHA256, v.Version
 		t.touch()
 	}
 	switch {
+	case v.Newer && v.Version > t.s.Plan.Version && (d.Has || d.Outcome == Pending || d.Outcome == Succeeded):
+		d.Has = false
+		t.end(d, Superseded, fmt.Sprintf("a newer patch is in force: version %d", v.Version))
+		t.say(d, "SUPERSEDED: %s", d.Reason)
 	case t.s.Status == RollingBack:
 		t.restored(d, v)
 	case d.Outcome == Pending, d.Outcome == InProgress, d.Outcome == Offline:

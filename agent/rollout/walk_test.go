@@ -33,7 +33,7 @@ func walkPlan(canary, all int) Plan {
 }
 
 func walkEvents(p Plan) []Event {
-	evs := []Event{{Kind: DoResume}, {Kind: DoAbort}}
+	evs := []Event{{Kind: DoResume}, {Kind: DoRollback}}
 	if p.Approve != ApproveNone {
 		evs = append(evs, Event{Kind: DoApprove}, Event{Kind: DoPause})
 	}
@@ -50,6 +50,9 @@ func walkEvents(p Plan) []Event {
 
 var patchStates = []string{"WAITING", "TRIAL", "COMMITTED", "REVERTED", "REJECTED", "IDLE"}
 
+// halted: a person must say something.
+func halted(s State) bool { return s.Status == Paused || s.Status == Waiting || s.Status == Unclear }
+
 // sensible leaves out what makes no difference, and what no drone says:
 // TestAnything has that.
 func (n *node) sensible(ev Event) bool {
@@ -57,7 +60,7 @@ func (n *node) sensible(ev Event) bool {
 	case DoPause:
 		return !n.s.Held
 	case DoResume:
-		return n.s.Status == Paused
+		return halted(n.s)
 	case DoApprove:
 		return n.s.Ask != ""
 	}
@@ -108,7 +111,7 @@ func walk(p Plan, step planner) (*walker, string) {
 			return w, bad
 		}
 		w.visit(patient)
-		if patient.s.Status == Paused {
+		if halted(patient.s) {
 			for _, k := range []Kind{DoApprove, DoResume} {
 				if patient, bad = w.next(patient, Event{Kind: k}); bad != "" {
 					return w, bad
@@ -220,8 +223,8 @@ func keyOf(n node) string {
 	p, back := &s.Plan, s.Status == RollingBack
 	open := !back && !s.Done()
 	var b strings.Builder
-	b.Write([]byte{s.Status[0], byte(s.Wave), byte(g.wave), flags(s.Held, s.Ask == AskApproval, s.Ask == AskInconclusive, s.Cleared, g.failed, g.held, g.approved, s.Phase == Baking),
-		rel(s.WaveAt, p.TimeoutNS, open && s.Phase == Offering), rel(s.BakeAt, p.BakeNS, open && s.Phase == Baking), rel(s.BackAt, p.TimeoutNS, back)})
+	b.Write([]byte{s.Status[0], byte(s.Wave), byte(g.wave), flags(s.Held, s.Ask == AskApproval, s.Ask == AskInconclusive, s.Cleared, g.failed, g.held, g.approved, s.Phase != Offering),
+		rel(s.WaveAt, p.TimeoutNS, open && s.Phase == Offering), rel(s.BakeAt, p.BakeNS, open && s.Phase != Offering), rel(s.BackAt, p.TimeoutNS, back)})
 	drones := make([]string, len(s.Drones))
 	for i := range s.Drones {
 		d, x := s.Drones[i], g.drones[i]
