@@ -95,7 +95,7 @@ func (t *turn) offer() bool {
 				t.soft(d)
 				return true
 			}
-		case d.Online && d.Known && d.locked() && hot >= max(1, s.Plan.HotAtOnce):
+		case d.Online && d.Known && d.locked() && hot >= s.Plan.hotAtOnce():
 		case d.Online && d.Known && (s.Plan.AtOnce == 0 || flying < s.Plan.AtOnce):
 			if d.locked() {
 				hot++

@@ -39,7 +39,7 @@ type Plan struct {
 	Approve    Approve `json:"approve,omitempty"`
 	Reboot     bool    `json:"reboot,omitempty"`      // in its bake each drone must have restarted
 	Despite    bool    `json:"despite,omitempty"`     // the patch may end the holder of a stuck lock: drones with one are offered it
-	HotAtOnce  int     `json:"hot_at_once,omitempty"` // of those, so many in progress at a time; 0: one
+	HotAtOnce  int     `json:"hot_at_once,omitempty"` // of those, so many in progress at a time; 0: as many as the canary has
 	// Rules and Metrics: see Rule and Metric.
 	Rules   []Rule   `json:"rules,omitempty"`
 	Metrics []Metric `json:"metrics,omitempty"`
@@ -123,6 +123,14 @@ func (p Plan) Groups() [][]string {
 		rest = rest[n:]
 	}
 	return groups
+}
+
+// hotAtOnce is how many drones with a stuck lock are in progress at a time.
+func (p Plan) hotAtOnce() int {
+	if p.HotAtOnce > 0 {
+		return p.HotAtOnce
+	}
+	return max(1, p.Canary.Count, len(p.Canary.Names))
 }
 
 func (p Plan) split() (canary, rest []string) {
@@ -224,7 +232,7 @@ func (p Plan) badTimes() string {
 	case p.AtOnce < 0 || p.AtOnce > MaxDrones:
 		return "at once: 0 (the whole wave) to 2048 drones"
 	case p.HotAtOnce < 0 || p.HotAtOnce > MaxDrones:
-		return "hot at once: 0 (one) to 2048 drones"
+		return "hot at once: 0 (as many as the canary) to 2048 drones"
 	}
 	switch p.Approve {
 	case ApproveNone, ApproveCanary, ApproveWaves:

@@ -113,7 +113,7 @@ func TestHotLocks(t *testing.T) {
 	if d, _ := x.s.Drone("d00"); d.Offered || !strings.Contains(d.Reason, "override") {
 		t.Errorf("%+v", d)
 	}
-	p.Despite = true
+	p.Despite = true // 0 at once: as many as the canary, which is one
 	x = start(t, p).status("d02", hot).status("d03", hot).online(names...).says("d00", "COMMITTED").beat("d00").pass(10)
 	x.ordered("offer d01", "offer d02", "offer d04")
 	x.do(Event{Kind: Reported, Drone: "d02", Report: Report{State: "COMMITTED", Proof: "config: fleet-updater, pid 4312, dead"}}).ordered("withdraw d02", "offer d03")

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/aim-control/aimlock/agent/cmd/aimctl/planfile"
 	"github.com/aim-control/aimlock/agent/cmd/aimctl/words"
 	"github.com/aim-control/aimlock/agent/rollout"
 	"github.com/aim-control/aimlock/agent/telemetry"
@@ -30,7 +31,7 @@ on where it was. The others, from another shell, ask it or look at it.`,
 		Example: `  aimctl rollout plan hotfix --broker mqtts://broker:8883
   aimctl rollout start hotfix --key operator.key --broker mqtts://broker:8883
   aimctl rollout status
-  aimctl rollout abort hotfix-42`,
+  aimctl rollout rollback hotfix-42`,
 		Args: cobra.ArbitraryArgs,
 		RunE: group,
 	}
@@ -38,7 +39,9 @@ on where it was. The others, from another shell, ask it or look at it.`,
 		a.askCmd("pause", "No further offers; drones at work go on", ""),
 		a.askCmd("resume", "Go on after a pause, or in spite of a wave that proves too little", ""),
 		a.askCmd("approve", "Let the next wave come, where the plan asks for approval", ""),
-		a.askCmd("abort", "Stop, and take the patch back from whoever has it",
+		a.askCmd("abort", "Stop; what has the patch keeps it",
+			"Drones at work may end. A new rollout needs another --id."),
+		a.askCmd("rollback", "Stop, and take the patch back from whoever has it",
 			"It cannot be undone: a new rollout needs another --id, and perhaps another patch."))
 	return cmd
 }
@@ -47,6 +50,8 @@ on where it was. The others, from another shell, ask it or look at it.`,
 type planFlags struct {
 	reach
 	drones, canary, waves, approve string
+	path                           string // of a plan file
+	file                           planfile.File
 	id                             string
 	trust                          []string
 	bake, timeout, silence         time.Duration
@@ -55,7 +60,7 @@ type planFlags struct {
 
 // planNames are the flags that belong to a plan, which never changes once its
 // rollout has begun.
-var planNames = []string{"drones", "canary", "waves", "bake", "heartbeats", "timeout", "silence", "at-once", "approve"}
+var planNames = []string{"drones", "canary", "waves", "bake", "heartbeats", "timeout", "silence", "at-once", "approve", "plan"}
 
 func (f *planFlags) flags(cmd *cobra.Command) {
 	f.reach.flags(cmd)
@@ -68,14 +73,15 @@ func (f *planFlags) flags(cmd *cobra.Command) {
 	fl.DurationVar(&f.timeout, "timeout", 5*time.Minute, "a drone must come online, commit, and revert, within this `DURATION` each")
 	fl.DurationVar(&f.silence, "silence", 150*time.Second, "a drone not heard for this `DURATION` after its commit has failed")
 	fl.IntVar(&f.atOnce, "at-once", 0, "drones at work at a time (default: the whole wave)")
-	fl.StringVar(&f.approve, "approve", "none", "wait for \"rollout approve\" after: none, canary, or waves (each of them)")
+	fl.StringVar(&f.path, "plan", "", "TOML `FILE` with all of these, tags, a canary at random, rules and metrics; flags given as well win")
+	fl.StringVar(&f.approve, "approve", "canary", "wait for \"rollout approve\" after: none, canary, or waves (each of them)")
 	fl.StringVar(&f.id, "id", "", "`NAME` of the rollout (default: the patch's id)")
 	fl.StringArrayVar(&f.trust, "trust", nil, "public `KEY` (RWQ…) or its file that must have signed the patch; may be repeated (default: the identity's)")
 }
 
-// plan makes a plan of the flags; known are all the drones of the fleet, for
-// when none is named.
-func (f *planFlags) plan(fl *pflag.FlagSet, s *signedPatch, known []string) (rollout.Plan, error) {
+// plan makes a plan of the flags and the plan file; known are all the drones of
+// the fleet, for when none is named, the first there of which are connected.
+func (f *planFlags) plan(fl *pflag.FlagSet, s *signedPatch, known []string, there int) (rollout.Plan, error) {
 	m := s.manifest
 	p := rollout.Plan{ID: or(f.id, m.ID), Fleet: m.Fleet, Patch: m.ID, Version: m.ConfigVersion, SHA256: m.SHA256,
 		Drones: known, BakeNS: int64(f.bake), Heartbeats: f.heartbeats, TimeoutNS: int64(f.timeout), SilenceNS: int64(f.silence), AtOnce: f.atOnce}
@@ -84,10 +90,18 @@ func (f *planFlags) plan(fl *pflag.FlagSet, s *signedPatch, known []string) (rol
 		if p.Drones, err = names("--drones", f.drones); err != nil {
 			return p, err
 		}
+		there = len(p.Drones)
 	}
-	if n, isNumber := strconv.Atoi(f.canary); isNumber == nil {
+	f.file.Judged(&p)
+	if !fl.Changed("canary") && f.path != "" {
+		if p.Canary.Names, err = f.file.Chosen(p.Drones, there); err != nil {
+			return p, usagef("%s: %w", f.path, err)
+		}
+	}
+	if len(p.Canary.Names) > 0 {
+	} else if n, isNumber := strconv.Atoi(f.canary); isNumber == nil {
 		p.Canary.Count = n
-		if !fl.Changed("canary") {
+		if !fl.Changed("canary") && f.file.Canary.Count == 0 {
 			p.Canary.Count = min(n, len(p.Drones))
 		}
 	} else if p.Canary.Names, err = names("--canary", f.canary); err != nil {
@@ -127,7 +141,7 @@ func names(flag, list string) ([]string, error) {
 // changed says which of the plan's flags were given and differ from a plan that
 // has begun; nil: none.
 func (f *planFlags) changed(fl *pflag.FlagSet, s *signedPatch, was rollout.Plan) error {
-	now, err := f.plan(fl, s, was.Drones)
+	now, err := f.plan(fl, s, was.Drones, len(was.Drones))
 	if err != nil {
 		return err
 	}
@@ -135,6 +149,7 @@ func (f *planFlags) changed(fl *pflag.FlagSet, s *signedPatch, was rollout.Plan)
 		"drones": slices.Equal(now.Drones, was.Drones), "canary": now.Canary.Count == was.Canary.Count && slices.Equal(now.Canary.Names, was.Canary.Names),
 		"waves": slices.Equal(now.Waves, was.Waves), "bake": now.BakeNS == was.BakeNS, "heartbeats": now.Heartbeats == was.Heartbeats,
 		"timeout": now.TimeoutNS == was.TimeoutNS, "silence": now.SilenceNS == was.SilenceNS, "at-once": now.AtOnce == was.AtOnce, "approve": now.Approve == was.Approve,
+		"plan": slices.Equal(now.Rules, was.Rules) && slices.Equal(now.Metrics, was.Metrics) && now.Reboot == was.Reboot && now.HotAtOnce == was.HotAtOnce,
 	}
 	var list []string
 	for _, n := range planNames {
@@ -158,6 +173,9 @@ func planText(p rollout.Plan) string {
 	}
 	text := fmt.Sprintf("each wave is watched for %s and %d heartbeats of each drone; a drone has %s to commit; silence of %s is a failure",
 		span(p.BakeNS), p.Heartbeats, span(p.TimeoutNS), span(p.SilenceNS))
+	if p.Reboot {
+		text += "; each drone must restart meanwhile"
+	}
 	if p.AtOnce > 0 {
 		text += fmt.Sprintf("; at most %d at a time", p.AtOnce)
 	}
@@ -166,6 +184,12 @@ func planText(p rollout.Plan) string {
 		text += "; a person approves after the canary"
 	case rollout.ApproveWaves:
 		text += "; a person approves after each wave"
+	}
+	for _, r := range p.Rules {
+		text += "; " + r.String() + ": " + string(r.Action)
+	}
+	for _, m := range p.Metrics {
+		text += fmt.Sprintf("; %s must not be %s by more than %g %s", m.Name, m.Worse, m.Allowed, rollout.MetricNames[m.Name])
 	}
 	return text
 }

@@ -25,7 +25,7 @@ func (f *askFlags) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.state, "state", "", "the rollout's state `FILE`, where \"rollout start\" was given one")
 }
 
-// askJSON is what pause, resume, approve and abort print with --json.
+// askJSON is what pause, resume, approve, abort and rollback print with --json.
 type askJSON struct {
 	Rollout string         `json:"rollout"`
 	Verb    string         `json:"verb"`

@@ -14,7 +14,7 @@ import (
 	"github.com/aim-control/aimlock/agent/rollout/run"
 )
 
-const liveKeys = "ctrl+c ends only this process   p pause   r resume   y approve   A abort"
+const liveKeys = "ctrl+c ends only this process   p pause   r resume   y approve   B take back"
 
 // drawable tells whether a live view can be drawn and its keys be read.
 func (a *app) drawable() bool {
@@ -121,11 +121,11 @@ func (v view) key(key string) (tea.Model, tea.Cmd) {
 		v.does(run.Resume)
 	case "y":
 		v.does(run.Approve)
-	case "A":
+	case "B":
 		if v.sure = !sure; v.sure {
-			v.d.board.Note = "press A again to stop the rollout and take the patch back from all drones"
+			v.d.board.Note = "press B again to stop the rollout and take the patch back from all drones"
 		} else {
-			v.does(run.Abort)
+			v.does(run.Rollback)
 		}
 	}
 	return v, nil

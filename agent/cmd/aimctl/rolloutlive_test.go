@@ -72,13 +72,13 @@ func TestLive(t *testing.T) {
 	shows("asked to pause", true)
 	key("y")
 	shows("too many requests", true)
-	key("A")
-	shows("press A again", true)
+	key("B")
+	shows("press B again", true)
 	key("r")
-	shows("press A again", false)
-	key("A")
-	key("A")
-	if got := strings.Join(asked, ", "); got != "pause by tess, approve by tess, resume by tess, abort by tess" {
+	shows("press B again", false)
+	key("B")
+	key("B")
+	if got := strings.Join(asked, ", "); got != "pause by tess, approve by tess, resume by tess, rollback by tess" {
 		t.Error(got)
 	}
 	d.box.put(run.Progress{Saved: somewhere(t, rollout.RollingBack), Link: errors.New("refused")})

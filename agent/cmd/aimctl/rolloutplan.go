@@ -85,7 +85,11 @@ func (f *planFlags) lookAhead(ctx context.Context, cmd *cobra.Command, s *signed
 	if len(known) == 0 && f.drones == "" {
 		return rollout.Plan{}, forecast.Forecast{}, fmt.Errorf("broker %s knows no drone of fleet %s; name them with --drones", b.name, b.fleet)
 	}
-	p, err := f.plan(cmd.Flags(), s, droneNames(known))
+	if err := f.read(cmd.Flags()); err != nil {
+		return rollout.Plan{}, forecast.Forecast{}, err
+	}
+	list, there := droneNames(known)
+	p, err := f.plan(cmd.Flags(), s, list, there)
 	if err != nil {
 		return p, forecast.Forecast{}, err
 	}
@@ -93,8 +97,8 @@ func (f *planFlags) lookAhead(ctx context.Context, cmd *cobra.Command, s *signed
 }
 
 // droneNames are the drones in the order in which waves are filled: those that
-// are not there last, so that they are no canary.
-func droneNames(list []*fleet.Drone) []string {
+// are not there last, so that they are no canary; how many are there.
+func droneNames(list []*fleet.Drone) ([]string, int) {
 	var there, away []string
 	for _, d := range list {
 		if d.Offline() || d.Status == nil {
@@ -103,7 +107,7 @@ func droneNames(list []*fleet.Drone) []string {
 			there = append(there, d.Name)
 		}
 	}
-	return append(there, away...)
+	return append(there, away...), len(there)
 }
 
 // planJSON is what "rollout plan --json" prints.

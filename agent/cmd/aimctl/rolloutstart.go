@@ -36,8 +36,8 @@ $XDG_STATE_HOME or ~/.local/state, aimlock/FLEET/ID.json). Ctrl-C ends it in
 order; nothing more is offered then, and drones at work go on. However it ended,
 kill -9 included, the same command goes on where it was.
 
-In a terminal it draws the waves and drones (p pauses, r resumes, y approves, A
-aborts). Elsewhere it prints a line for whatever happens, or with --json one
+In a terminal it draws the waves and drones (p pauses, r resumes, y approves, B
+takes back). Elsewhere it prints a line for whatever happens, or with --json one
 document a line: at_ms, rollout, kind, and by kind
   begin, end  text, state, drones
   state       state: status, phase, wave, waves, ask, reason, controller, epoch,
@@ -88,6 +88,9 @@ func (a *app) rolloutStart(cmd *cobra.Command, dir string, f startFlags) error {
 	case err == nil && saved.Rollout.Plan.Patch != st.patch.manifest.ID:
 		return refused("rollout %s brings patch %s, not %s; give another --id", st.o.Plan.ID, saved.Rollout.Plan.Patch, st.patch.manifest.ID)
 	case err == nil:
+		if err := f.read(cmd.Flags()); err != nil {
+			return err
+		}
 		if err := f.changed(cmd.Flags(), st.patch, saved.Rollout.Plan); err != nil {
 			return err
 		}

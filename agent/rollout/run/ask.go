@@ -16,13 +16,15 @@ type Verb string
 
 // The verbs. Asking twice changes nothing more than asking once.
 const (
-	Pause   Verb = "pause"
-	Resume  Verb = "resume"
-	Approve Verb = "approve"
-	Abort   Verb = "abort"
+	Pause    Verb = "pause"
+	Resume   Verb = "resume"
+	Approve  Verb = "approve"
+	Abort    Verb = "abort"    // stop; what has the patch keeps it
+	Rollback Verb = "rollback" // stop, and take the patch back
 )
 
-var kinds = map[Verb]rollout.Kind{Pause: rollout.DoPause, Resume: rollout.DoResume, Approve: rollout.DoApprove, Abort: rollout.DoAbort}
+var kinds = map[Verb]rollout.Kind{Pause: rollout.DoPause, Resume: rollout.DoResume, Approve: rollout.DoApprove, Abort: rollout.DoAbort,
+	Rollback: rollout.DoRollback}
 
 // maxBy bounds who asks, bytes.
 const maxBy = 200
@@ -34,7 +36,7 @@ type asked struct {
 
 func (a asked) check() error {
 	if _, ok := kinds[a.Verb]; !ok || len(a.By) > maxBy {
-		return fmt.Errorf("run: %w: %q: pause, resume, approve or abort, by somebody (at most %d bytes)", ErrOptions, a.Verb, maxBy)
+		return fmt.Errorf("run: %w: %q: pause, resume, approve, abort or rollback, by somebody (at most %d bytes)", ErrOptions, a.Verb, maxBy)
 	}
 	return nil
 }

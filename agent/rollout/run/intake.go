@@ -89,7 +89,10 @@ func (r *Runner) event(m telemetry.Received) (ev stamped, ok bool) {
 	switch {
 	case leaf == telemetry.LeafTelemetry:
 		ev.Kind = rollout.Beat
-		return ev, !m.Retained && r.saved.Rollout.Watches(drone)
+		if !m.Retained {
+			err = r.sample(drone, m.Payload)
+		}
+		ok = !m.Retained && r.saved.Rollout.Watches(drone)
 	case leaf == telemetry.LeafAvailability:
 		ok, err = r.link(m, &ev)
 	case leaf == telemetry.LeafStatus:
@@ -128,7 +131,8 @@ func (r *Runner) status(m telemetry.Received, ev *stamped) (bool, error) {
 		return false, nil
 	}
 	ev.Kind, ev.boot, ev.up, ev.wall = rollout.Seen, s.Boot, s.UpMS, s.TimeMS
-	v := rollout.Vitals{Live: !m.Retained, Faults: s.Faults, SHA256: s.Config.SHA256, Version: s.Config.Version}
+	v := rollout.Vitals{Live: !m.Retained, Faults: s.Faults, SHA256: s.Config.SHA256, Version: s.Config.Version, Boot: s.Boot,
+		Newer: s.Patch.ID != "" && s.Patch.ID != r.o.Plan.Patch && s.Patch.State == "COMMITTED"}
 	for _, c := range s.Causes {
 		v.Causes = append(v.Causes, c.Name)
 	}
@@ -164,7 +168,7 @@ func (r *Runner) report(m telemetry.Received, ev *stamped) (bool, error) {
 		reason = strings.TrimPrefix(reason+": "+p.Detail, ": ")
 	}
 	ev.Kind, ev.boot, ev.up, ev.wall = rollout.Reported, p.Boot, p.UpMS, p.TimeMS
-	ev.Report = rollout.Report{State: p.State, Reason: clip(reason)}
+	ev.Report = rollout.Report{State: p.State, Reason: clip(reason), Proof: proof(p.Evidence)}
 	return true, nil
 }
 

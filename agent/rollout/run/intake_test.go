@@ -157,7 +157,7 @@ func FuzzSaved(f *testing.F) {
 			return
 		}
 		s.Rollout.Outstanding()
-		for _, k := range []rollout.Kind{rollout.Tick, rollout.DoAbort, rollout.Tick} {
+		for _, k := range []rollout.Kind{rollout.Tick, rollout.DoRollback, rollout.Tick} {
 			s.Rollout, _ = s.Rollout.Step(rollout.Event{Kind: k, At: s.Rollout.Now + 1})
 		}
 	})

@@ -60,7 +60,7 @@ func TestSecondController(t *testing.T) {
 	}
 	first = f.begin(f.options()) // its own controller goes on with it
 	first.until(t, "resumed", outcome("d1", rollout.InProgress))
-	f.must(first.Do(Abort, "op-a"))
+	f.must(first.Do(Rollback, "op-a"))
 	s, err := first.wait(t)
 	f.must(err)
 	if got := f.outcomes(s); got != "STOPPED: REVERTED PENDING" {
@@ -103,7 +103,7 @@ func TestTakeOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	second.until(t, "offering", outcome("d1", rollout.InProgress))
-	f.must(second.Do(Abort, "op-b"))
+	f.must(second.Do(Rollback, "op-b"))
 	s, err := second.wait(t)
 	f.must(err)
 	d := f.drones["d1"]
@@ -126,7 +126,7 @@ func TestLateWill(t *testing.T) {
 	old, err := telemetry.Append(nil, &telemetry.Controller{Schema: 1, Fleet: "north", Epoch: 0, Controller: "op-z"})
 	f.must(err)
 	f.must(f.broker.Publish(telemetry.ControllerTopic("north"), old, true, 1))
-	f.must(b.Do(Abort, "me"))
+	f.must(b.Do(Rollback, "me"))
 	_, err = b.wait(t)
 	f.must(err)
 	f.mu.Lock()

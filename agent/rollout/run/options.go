@@ -88,6 +88,7 @@ func (o *Options) fill(m *patch.Manifest) {
 	if p.Version == 0 {
 		p.Version = m.ConfigVersion
 	}
+	p.Despite = m.DespiteLock != nil
 	if o.Sys == nil {
 		o.Sys = durable.Linux
 	}

@@ -130,9 +130,9 @@ func TestRevertsWhoComesBack(t *testing.T) {
 	b.until(t, "d2 offered", outcome("d2", rollout.InProgress))
 	f.stops["d1"]()
 	b.until(t, "d1 away", func(s rollout.State) bool { return !s.Drones[0].Online })
-	f.must(Ask(f.state, Abort, "another shell"))
+	f.must(Ask(f.state, Rollback, "another shell"))
 	s := b.until(t, "d2 done", outcome("d2", rollout.Reverted))
-	if s.Status != rollout.RollingBack || !strings.Contains(s.Reason, "aborted by another shell") {
+	if s.Status != rollout.RollingBack || !strings.Contains(s.Reason, "taken back by another shell") {
 		t.Error(s.Status, s.Reason)
 	}
 	f.start("d1")
@@ -154,7 +154,7 @@ func TestAsk(t *testing.T) {
 		t.Error("a request to nobody")
 	}
 	b := f.begin(o)
-	b.until(t, "asking", status(rollout.Paused))
+	b.until(t, "asking", status(rollout.Waiting))
 	b.stop(errors.New("enough"))
 	_, _ = b.wait(t)
 	f.must(Ask(f.state, Approve, "me"))

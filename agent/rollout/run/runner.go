@@ -28,6 +28,7 @@ type Runner struct {
 	clock    time.Time
 	began    int64 // the rollout's time at clock, ns
 	drones   map[string]*source
+	samples  sampler
 	sent     uint64
 	lines    []Line
 	shown    time.Time // when Progress was last called

@@ -41,7 +41,7 @@ func (c *conn) catchUp(kept []telemetry.Received) error {
 			r.step(ev.Event)
 		}
 	}
-	r.step(rollout.Event{Kind: rollout.Tick})
+	r.tick()
 	var out []rollout.Order
 	r.say("", "%s leads the fleet %s, epoch %d", r.saved.Controller, r.o.Plan.Fleet, r.saved.Epoch)
 	if r.took { // what another controller had offered is not offered any more
@@ -102,7 +102,7 @@ func (c *conn) lead(ctx context.Context) error {
 				drop = d
 				orders = r.step(rollout.Event{Kind: kinds[a.Verb], By: a.By})
 			}
-			orders = append(orders, r.step(rollout.Event{Kind: rollout.Tick})...)
+			orders = append(orders, r.tick()...)
 		case id := <-c.link.Acked():
 			c.ack(id)
 		case <-c.full:

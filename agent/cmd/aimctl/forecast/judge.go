@@ -44,7 +44,11 @@ func judge(d *Drone, p rollout.Plan, m *patch.Manifest, known *fleet.Drone, now 
 		d.Fate, d.Why = Refuses, fmt.Sprintf("base: the patch was made from another file than the one in force there (version %d%s)", st.Config.Version, drift(st))
 		return
 	}
-	if why := waits(m, st); why != "" {
+	if why := hot(m, st); why != "" {
+		d.Fate, d.Why = Refuses, why
+		return
+	}
+	if why := waits(st); why != "" {
 		d.Fate, d.Why = Waits, why
 		return
 	}
@@ -80,13 +84,17 @@ func absent(d *fleet.Drone, now time.Time) string {
 	return ""
 }
 
-// waits says what a drone would wait for; "": nothing that shows.
-func waits(m *patch.Manifest, st *telemetry.Status) string {
+// hot says why a drone with a stuck lock is not to be offered the patch; "": it
+// has none, or the patch may go past it.
+func hot(m *patch.Manifest, st *telemetry.Status) string {
 	if st.Lock.Hot || slices.ContainsFunc(st.Causes, func(c telemetry.Cause) bool { return c.Name == "lock" }) {
-		if why := passes(m.DespiteLock, st.Lock); why != "" {
-			return why
-		}
+		return passes(m.DespiteLock, st.Lock)
 	}
+	return ""
+}
+
+// waits says what a drone would wait for; "": nothing that shows.
+func waits(st *telemetry.Status) string {
 	switch {
 	case st.FC == "lost" || st.Flight == "unknown":
 		return "flight: the flight controller is not heard, so nobody knows whether it is armed"

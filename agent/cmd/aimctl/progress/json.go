@@ -11,8 +11,8 @@ import (
 
 // State is a rollout as --json prints it.
 type State struct {
-	Status     string         `json:"status"` // RUNNING PAUSED ROLLING_BACK FINISHED STOPPED
-	Phase      string         `json:"phase"`  // OFFERING BAKING
+	Status     string         `json:"status"` // READY RUNNING WAITING_FOR_APPROVAL INCONCLUSIVE PAUSED ROLLING_BACK FINISHED STOPPED
+	Phase      string         `json:"phase"`  // OFFERING BAKING JUDGING
 	Wave       int            `json:"wave"`   // the present one; 0: the canary
 	Waves      int            `json:"waves"`  // the canary included
 	Ask        string         `json:"ask"`    // what a person is asked: approval, inconclusive; empty: nothing
@@ -25,6 +25,9 @@ type State struct {
 	BakeLeftMS int64          `json:"bake_left_ms"` // of the present wave's bake; 0: none
 	BeatsLeft  int            `json:"beats_left"`   // heartbeats that it still waits for
 	Counts     map[string]int `json:"counts"`       // drones by outcome
+	Kept       bool           `json:"kept"`         // it was stopped, and what had the patch keeps it
+	// Verdicts are those of the waves that were watched; null: not known here.
+	Verdicts []rollout.Verdict `json:"verdicts"`
 }
 
 // Drone is one drone of a rollout as --json prints it.
@@ -36,9 +39,10 @@ type Drone struct {
 	Patch   string `json:"patch"`  // the state last reported
 	Said    string `json:"said"`   // why
 	Online  bool   `json:"online"`
-	Has     bool   `json:"has"`            // it has the patch, or may have it
-	Before  int64  `json:"version_before"` // 0: not known
-	Version int64  `json:"version"`        // last seen
+	Has     bool   `json:"has"`             // it has the patch, or may have it
+	Before  int64  `json:"version_before"`  // 0: not known
+	Version int64  `json:"version"`         // last seen
+	Proof   string `json:"proof,omitempty"` // whose lock was overridden, and what proved it
 }
 
 // Of is a state file's rollout.
@@ -47,7 +51,8 @@ func Of(saved run.Saved) State {
 	left, beats, _ := s.BakeLeft()
 	out := State{Status: string(s.Status), Phase: string(s.Phase), Wave: s.Wave, Waves: s.Waves, Ask: s.Ask, Reason: s.Reason,
 		Controller: saved.Controller, Epoch: saved.Epoch, Patch: s.Plan.Patch, Version: s.Plan.Version,
-		WatchedMS: s.Now / 1e6, BakeLeftMS: left / 1e6, BeatsLeft: beats, Counts: map[string]int{}}
+		WatchedMS: s.Now / 1e6, BakeLeftMS: left / 1e6, BeatsLeft: beats, Counts: map[string]int{},
+		Verdicts: s.Verdicts, Kept: s.Stop}
 	for _, d := range s.Drones {
 		out.Counts[string(d.Outcome)]++
 	}
@@ -56,7 +61,7 @@ func Of(saved run.Saved) State {
 
 // DroneOf is one drone of a state file's rollout.
 func DroneOf(d rollout.Drone) Drone {
-	return Drone{d.Name, d.Wave, string(d.Outcome), d.Reason, d.Patch, d.Said, d.Online, d.Has, d.Before, d.Version}
+	return Drone{d.Name, d.Wave, string(d.Outcome), d.Reason, d.Patch, d.Said, d.Online, d.Has, d.Before, d.Version, d.Proof}
 }
 
 // DronesOf are all drones of a state file's rollout.

@@ -78,6 +78,9 @@ func Report(s State, drones []Drone, at Place) words.Report {
 	if s.WatchedMS > 0 {
 		r.Add("Watched", "for "+words.Span(time.Duration(s.WatchedMS)*time.Millisecond)+" in all")
 	}
+	for _, v := range s.Verdicts {
+		r.Add("Verdict", WaveName(v.Wave)+": "+string(v.Result)+". "+strings.Join(v.Words, ". ")+".")
+	}
 	if at.Age > 0 {
 		r.Add("Age", "said "+words.Span(at.Age)+" ago")
 	}
@@ -89,7 +92,9 @@ func Report(s State, drones []Drone, at Place) words.Report {
 // Summary says how a rollout has ended, or where it stands.
 func Summary(s State, drones []Drone) []string {
 	head := fmt.Sprintf("%s: %d of %d drones have configuration %d", s.Status, s.Counts[string(rollout.Succeeded)], len(drones), s.Version)
-	if s.Status == string(rollout.Stopped) {
+	if s.Status == string(rollout.Stopped) && s.Kept {
+		head = fmt.Sprintf("STOPPED: %d of %d drones have configuration %d and keep it", s.Counts[string(rollout.Succeeded)], len(drones), s.Version)
+	} else if s.Status == string(rollout.Stopped) {
 		var still []string
 		for _, d := range drones {
 			if d.Has {
@@ -105,8 +110,16 @@ func Summary(s State, drones []Drone) []string {
 	if s.Reason != "" {
 		lines = append(lines, "Why: "+words.Clean(s.Reason, 600))
 	}
+	for _, v := range s.Verdicts {
+		lines = append(lines, fmt.Sprintf("Verdict of %s: %s. %s.", WaveName(v.Wave), v.Result, strings.Join(v.Words, ". ")))
+	}
 	for _, l := range Table(drones) {
 		lines = append(lines, "  "+l)
+	}
+	for _, d := range drones {
+		if d.Proof != "" {
+			lines = append(lines, "Lock of "+d.Drone+" overridden: "+words.Clean(d.Proof, 400))
+		}
 	}
 	return lines
 }

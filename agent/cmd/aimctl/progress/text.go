@@ -26,6 +26,7 @@ var outcomes = []struct{ outcome, word string }{
 	{string(rollout.Rejected), "REJECTED"},
 	{string(rollout.Reverted), "REVERTED"},
 	{string(rollout.Offline), "offline"},
+	{string(rollout.Superseded), "superseded"},
 	{string(rollout.Pending), "to come"},
 }
 
@@ -47,9 +48,12 @@ func Doing(s State) string {
 		wave = fmt.Sprintf("wave %d of %d", s.Wave, s.Waves-1)
 	}
 	switch rollout.Status(s.Status) {
-	case rollout.Running, rollout.Paused:
-		if s.Phase == string(rollout.Baking) {
+	case rollout.Ready, rollout.Running, rollout.Waiting, rollout.Unclear, rollout.Paused:
+		switch s.Phase {
+		case string(rollout.Baking):
 			return wave + " is watched"
+		case string(rollout.Judging):
+			return wave + " is judged"
 		}
 		return wave + " is offered the patch"
 	case rollout.RollingBack:
@@ -81,10 +85,10 @@ func ToDo(s State, id string) []string {
 		return nil
 	case s.Ask == rollout.AskApproval:
 		return []string{"Look at the drones that have the patch. If all is well, let the next wave come:", "\taimctl rollout approve " + id,
-			"If not, stop and take the patch back:", "\taimctl rollout abort " + id}
+			"If not, stop and take the patch back:", "\taimctl rollout rollback " + id}
 	case s.Ask == rollout.AskInconclusive:
-		return []string{"The wave proves too little: some of its drones were not there. Go on in spite of it:", "\taimctl rollout resume " + id,
-			"Or stop and take the patch back:", "\taimctl rollout abort " + id}
+		return []string{"The wave proves too little. Go on in spite of it:", "\taimctl rollout resume " + id,
+			"Or stop and take the patch back:", "\taimctl rollout rollback " + id}
 	case s.Status == string(rollout.Paused):
 		return []string{"Nothing more is offered until it is resumed:", "\taimctl rollout resume " + id}
 	}

@@ -62,7 +62,7 @@ func (b *Board) head(s rollout.State, o Look) []string {
 	p, st := s.Plan, o.Style
 	status := st.Blue
 	switch s.Status {
-	case rollout.Paused:
+	case rollout.Paused, rollout.Waiting, rollout.Unclear:
 		status = st.Amber
 	case rollout.RollingBack, rollout.Stopped:
 		status = st.Red
@@ -133,7 +133,7 @@ func bar(r row, o Look) string {
 		{r.counts[rollout.Succeeded], "█", st.Blue},
 		{r.counts[rollout.InProgress], "▒", st.Amber},
 		{bad, "x", st.Red},
-		{r.counts[rollout.Offline], "·", st.Dim},
+		{r.counts[rollout.Offline] + r.counts[rollout.Superseded], "·", st.Dim},
 		{r.counts[rollout.Pending], "░", st.Dim},
 	} {
 		drones += part.n

@@ -93,7 +93,7 @@ func narrateRollout(old, r *telemetry.Rollout) []said {
 		all = append(all, said{Good, fmt.Sprintf("%sFINISHED: %d of %d drones have the patch", head, outcomes(r, rollout.Succeeded), len(r.Drones))})
 	case rollout.Running:
 		all = append(all, said{Action, head + "goes on"})
-	case rollout.Paused:
+	case rollout.Paused, rollout.Waiting, rollout.Unclear:
 		all = append(all, said{Warning, head + r.State + ": " + r.Reason})
 	default:
 		text := head + r.State

@@ -119,7 +119,7 @@ func (t *Tale) rolloutLine() string {
 		colour, where = green, "all waves"
 	case rollout.Stopped, rollout.RollingBack:
 		colour, where = red, r.Reason
-	case rollout.Paused:
+	case rollout.Paused, rollout.Waiting, rollout.Unclear:
 		colour, where = amber, r.Reason
 	default:
 		where += " · " + strings.ToLower(r.Phase)
