@@ -90,7 +90,7 @@ func TestNextRollout(t *testing.T) {
 		}
 	}
 	p := Plan{Patch: "p", Canary: rollout.Canary{Names: []string{"a", "b"}}, Waves: []rollout.Size{{Count: 2}, {Percent: 50}}, Bake: time.Second, Heartbeats: 3}
-	want := "aimctl rollout start patches/p --key operator.key --canary a,b --waves 2,50% --bake 1s --heartbeats 3 --id p-2 --state rollouts/p-2.json --broker $(cat broker.url)"
+	want := "aimctl rollout start patches/p --key operator.key --canary a,b --waves 2,50% --bake 1s --heartbeats 3 --approve none --id p-2 --state rollouts/p-2.json --broker $(cat broker.url)"
 	if got := f.byHand("p-2", p); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

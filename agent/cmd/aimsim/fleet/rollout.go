@@ -100,7 +100,7 @@ func (f *Fleet) byHand(id string, p Plan) string {
 		}
 		words = append(words, "--waves", strings.Join(sizes, ","))
 	}
-	words = append(words, "--bake", p.Bake.String(), "--heartbeats", strconv.Itoa(p.Heartbeats))
+	words = append(words, "--bake", p.Bake.String(), "--heartbeats", strconv.Itoa(p.Heartbeats), "--approve", "none")
 	if id != p.Patch {
 		words = append(words, "--id", id)
 	}
@@ -117,6 +117,6 @@ func (f *Fleet) Hints() []string {
 		"  " + identity + " patch new --set mission.altitude_m=60 --out patches/mine",
 		"       and where a lock is stuck: --despite-lock fleet-updater --kill",
 		"  aimctl patch sign patches/mine --key " + f.inside(f.Key()),
-		"  aimctl rollout start patches/mine --key " + f.inside(f.Key()) + " --bake 5s --heartbeats 5 --state rollouts/mine.json --broker $(cat " + f.inside(f.BrokerURL()) + ")",
+		"  aimctl rollout start patches/mine --key " + f.inside(f.Key()) + " --bake 5s --heartbeats 5 --approve none --state rollouts/mine.json --broker $(cat " + f.inside(f.BrokerURL()) + ")",
 	}
 }
