@@ -1,7 +1,9 @@
 package durable_test
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/aim-control/aimlock/firmware/durable"
@@ -13,6 +15,23 @@ import (
 type findings map[string]int
 
 func (f findings) add(format string, args ...any) { f[fmt.Sprintf(format, args...)]++ }
+
+// leaks adds what a failed operation has left open.
+func (f findings) leaks(disk *faultfs.FS) {
+	if n := disk.Descriptors(); n != 0 {
+		f.add("%d descriptors leaked", n)
+	}
+}
+
+// unclear adds an error that does not say what failed, on what, and what to do.
+func (f findings) unclear(fault faultfs.Fault, err error, path string) {
+	if err == nil {
+		return
+	}
+	if text := err.Error(); !errors.Is(err, fault.Errno) || !strings.Contains(text, path) || !strings.HasSuffix(text, ")") {
+		f.add("unclear error: %v", err)
+	}
+}
 
 func (f findings) total() (n int) {
 	for _, k := range f {

@@ -52,12 +52,9 @@ func TestRewriteKilledOrFailedAtEachCall(t *testing.T) {
 	t.Parallel()
 	long, short := pattern('o', 600), pattern('n', 100)
 	for k := 1; ; k++ {
-		for what, arm := range map[string]func(*faultfs.Proc){
-			"killed": func(p *faultfs.Proc) { p.KillAt(k) },
-			"ENOSPC": func(p *faultfs.Proc) { p.FailAt(k, unix.ENOSPC) },
-			"EROFS":  func(p *faultfs.Proc) { p.FailFrom(k, unix.EROFS) },
-			"short":  func(p *faultfs.Proc) { p.ShortAt(k, unix.ENOSPC) },
-		} {
+		kill := faultfs.Fault{Name: "killed", Errno: faultfs.ErrKilled, Arm: (*faultfs.Proc).KillAt}
+		for _, f := range append(faultfs.Faults(), kill) {
+			what := f.Name
 			disk := faultfs.New()
 			for range 2 {
 				if err := durable.Rewrite(disk, "/rec", long, 0o640); err != nil {
@@ -65,8 +62,11 @@ func TestRewriteKilledOrFailedAtEachCall(t *testing.T) {
 				}
 			}
 			doomed := disk.Process()
-			arm(doomed)
+			f.Arm(doomed, k)
 			err := durable.Rewrite(doomed, "/rec", short, 0o644)
+			if n := doomed.Descriptors(); n > 0 || err != nil && !errors.Is(err, f.Errno) {
+				t.Errorf("%s at call %d: %d descriptors, %v", what, k, n, err)
+			}
 			got := disk.Files()["/rec"]
 			if !bytes.Equal(got, short) && (err == nil || !bytes.Equal(got, long)) {
 				t.Errorf("%s at call %d: %v, then %.10q (%d bytes)", what, k, err, got, len(got))

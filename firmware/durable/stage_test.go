@@ -2,6 +2,7 @@ package durable_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -49,27 +50,37 @@ func TestSwitchTakesOwnerAndModeOver(t *testing.T) {
 	}
 }
 
-func TestSwitchAfterAFailedCall(t *testing.T) {
+// Whatever call of either half fails: the old file or the new one, a clear
+// error, no descriptor and no temporary file; both halves again go well.
+func TestStageAndSwitchAfterAFailedCall(t *testing.T) {
 	t.Parallel()
-	for k := 1; ; k++ {
-		disk := faultfs.New()
-		disk.Put(file, oldData, 0o640)
-		if err := durable.Stage(disk, file, staged, newData, 0); err != nil {
-			t.Fatal(err)
-		}
-		before := disk.Calls()
-		disk.FailAt(k, unix.EIO)
-		err := durable.Switch(disk, file, staged)
-		if disk.Calls()-before < k {
-			return
-		}
-		disk.Heal()
-		got, rerr := durable.Read(disk, file, 1<<16)
-		if isNew := string(got) == string(newData); rerr != nil || isNew != (err == nil || errors.Is(err, durable.ErrUnsure)) {
-			t.Errorf("call %d: error %v, new %v, %v", k, err, isNew, rerr)
-		}
-		if n := disk.Descriptors(); n != 0 {
-			t.Errorf("call %d: %d descriptors left", k, n)
+	for _, f := range faultfs.Faults() {
+		for k, calls := 1, 1; calls >= k-1; k++ {
+			disk := faultfs.New()
+			disk.Put(file, oldData, 0o640)
+			bad := findings{}
+			f.Arm(disk.Proc, k)
+			err := stageAndSwitch(disk, file, newData, 0)
+			calls = disk.Calls()
+			disk.Heal()
+			got, rerr := durable.Read(disk, file, 1<<16)
+			if isNew := string(got) == string(newData); rerr != nil || isNew != (err == nil || errors.Is(err, durable.ErrUnsure)) {
+				bad.add("new %v, %v", isNew, rerr)
+			}
+			bad.leaks(disk)
+			bad.unclear(f, err, file)
+			for name := range disk.Files() {
+				if strings.HasSuffix(name, ".tmp") && !f.Lasts {
+					bad.add("%s is left", name)
+				}
+			}
+			if err := stageAndSwitch(disk, file, newData, 0); err != nil {
+				bad.add("again: %v", err)
+			}
+			lost := disk.Crash(func(int) bool { return false })
+			if judgeFile(lost, bad, true, oldData, newData); bad.total() > 0 {
+				t.Errorf("%s at call %d: %v: %v", f.Name, k, err, bad)
+			}
 		}
 	}
 }

@@ -42,6 +42,7 @@ type edit struct {
 func (ch *change) apply(n *inode, c *content) {
 	switch ch.kind {
 	case changeData:
+		c.own()
 		// Beyond the end there is nothing to hold it: the size that belongs to
 		// it did not survive. The bytes show if a later size brings them in.
 		if end := ch.off + int64(len(ch.data)); end > int64(cap(c.data)) {
@@ -67,6 +68,7 @@ func (ch *change) apply(n *inode, c *content) {
 }
 
 func (c *content) resize(size int64) {
+	c.own()
 	old := int64(len(c.data))
 	if size > int64(cap(c.data)) {
 		grown := make([]byte, old, size)

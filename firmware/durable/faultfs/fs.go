@@ -1,6 +1,7 @@
 package faultfs
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"maps"
 	"path"
@@ -43,16 +44,40 @@ func (f *FS) Process() *Proc {
 // content is one view of an inode: what programs see, or what the disk has.
 type content struct {
 	data     []byte
-	names    map[string]*inode // of a directory
-	mode     uint32            // st_mode
+	shared   bool               // data are another content's too: copied before they change
+	sum      *[sha256.Size]byte // of data, while they are shared
+	names    map[string]*inode  // of a directory
+	mode     uint32             // st_mode
 	uid, gid uint32
 	mtime    int64
 }
 
-func (c content) clone() content {
-	c.data = slices.Clone(c.data)
-	c.names = maps.Clone(c.names)
-	return c
+// clone shares the data: of the thousands of disks that a power cut can leave
+// most have most files in common.
+func (c *content) clone() content {
+	c.data, c.shared = slices.Clip(c.data), true
+	other := *c
+	other.names = maps.Clone(c.names)
+	return other
+}
+
+// own makes the data this content's alone, before they change.
+func (c *content) own() {
+	if c.sum = nil; c.shared {
+		c.data, c.shared = slices.Clone(c.data), false
+	}
+}
+
+// hash is of the data.
+func (c *content) hash() []byte {
+	if c.sum != nil {
+		return c.sum[:]
+	}
+	sum := sha256.Sum256(c.data)
+	if c.shared {
+		c.sum = &sum
+	}
+	return sum[:]
 }
 
 type inode struct {

@@ -3,8 +3,6 @@ package faultfs
 import (
 	"errors"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/aim-control/aimlock/firmware/durable"
 )
 
@@ -169,6 +167,3 @@ func (d *Deaf) Fdatasync(fd int) error {
 	}
 	return d.Sys.Fdatasync(fd)
 }
-
-// Errnos are the errors that storage gives in practice.
-var Errnos = []error{unix.EIO, unix.ENOSPC, unix.EROFS}
