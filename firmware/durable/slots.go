@@ -148,7 +148,7 @@ func (s *Slots) write(data []byte) (step string, err error) {
 	case len(data) > s.size:
 		return "write", fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(data), s.size)
 	}
-	_, seq, err := s.read()
+	was, seq, err := s.read()
 	if err != nil {
 		return "read", err
 	}
@@ -163,7 +163,13 @@ func (s *Slots) write(data []byte) (step string, err error) {
 	}
 	if seq > 0 && seq != s.mine {
 		// Its writer may have died before its sync. The other slot, which is
-		// overwritten now, would then be the only durable one.
+		// overwritten now, would then be the only durable one. If that sync
+		// failed, and scrap too, the kernel has the slot in its cache as clean: a
+		// sync alone would write nothing. Where it is durable, writing the same
+		// bytes once more cannot tear it.
+		if err := writeAll(s.sys, s.fd, encodeSlot(s.buf, seq, was), int64(seq%2)*s.stride()); err != nil {
+			return "write what was there", err
+		}
 		if err := s.sys.Fdatasync(s.fd); err != nil {
 			s.dead = true
 			return "sync what was there", err

@@ -167,40 +167,46 @@ func TestSlotsAfterAKilledWriter(t *testing.T) {
 // sync did not write.
 func TestSlotsAfterAFailedCall(t *testing.T) {
 	t.Parallel()
-	for _, errno := range faultfs.Errnos {
-		failed := 0
-		for k := 1; ; k++ {
-			disk := faultfs.New()
-			var w slotWriter
-			bad := findings{}
-			var err error
-			faultfs.Enumerate(disk, func() {
-				disk.FailAt(k, errno)
-				err = w.run(disk, 2, bad)
-				disk.Heal()
-				if n := disk.Descriptors(); n != 0 {
-					bad.add("%d descriptors leaked", n)
-				}
-				if err2 := w.run(disk, 2, bad); err2 != nil {
-					bad.add("after the failure: %v", err2)
-				}
-			}, func(after *faultfs.FS) { judgeSlots(after, bad, false, w.acked, w.attempted) })
-			if bad.total() > 0 {
-				t.Errorf("call %d failed with %v: %v: %v", k, errno, err, bad)
-			}
-			if err != nil && !errors.Is(err, errno) {
-				t.Errorf("call %d: error %v hides %v", k, err, errno)
-			}
-			if err == nil {
-				if disk.Calls() < k {
+	for _, f := range faultfs.Faults() {
+		t.Run(f.Name, func(t *testing.T) {
+			t.Parallel()
+			failed := 0
+			for k := 1; ; k++ {
+				calls, err := slotsFailing(t, f, k)
+				if calls < k {
 					break
 				}
-				continue // a close that failed
+				if err != nil {
+					failed++
+				}
 			}
-			failed++
-		}
-		if failed < 15 {
-			t.Errorf("%v: only %d calls failed", errno, failed)
-		}
+			if f.Errno != nil && failed < 15 {
+				t.Errorf("only %d calls failed", failed)
+			}
+		})
 	}
+}
+
+func slotsFailing(t *testing.T, f faultfs.Fault, k int) (calls int, err error) {
+	disk := faultfs.New()
+	var w slotWriter
+	bad := findings{}
+	faultfs.Enumerate(disk, func() {
+		f.Arm(disk.Proc, k)
+		err = w.run(disk, 2, bad)
+		calls = disk.Calls()
+		disk.Heal()
+		bad.leaks(disk)
+		bad.unclear(f, err, slotsFile)
+		if err2 := w.run(disk, 2, bad); err2 != nil {
+			bad.add("after the failure: %v", err2)
+		}
+		if n := len(disk.Files()); n != 1 {
+			bad.add("%d files", n)
+		}
+	}, func(after *faultfs.FS) { judgeSlots(after, bad, false, w.acked, w.attempted) })
+	if bad.total() > 0 {
+		t.Errorf("call %d: %v: %v", k, err, bad)
+	}
+	return calls, err
 }
