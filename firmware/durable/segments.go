@@ -141,6 +141,9 @@ func (j *Journal) load(name string, size int64) ([]byte, error) {
 
 // resume makes the newest segment ready for appending: without its torn tail,
 // and durable, because its writer may have died between a write and the sync.
+// If that sync failed, the kernel has the data in its cache as clean, and
+// another sync would write nothing: so they are written once more. Where they
+// are durable, the same bytes cannot tear them.
 func (j *Journal) resume() error {
 	if len(j.segs) == 0 {
 		return nil
@@ -153,6 +156,13 @@ func (j *Journal) resume() error {
 	j.fd = fd
 	if err := j.sys.Ftruncate(fd, s.size); err != nil {
 		return fail("journal", j.dir, "cut off the torn tail of "+s.name(), err)
+	}
+	b, err := j.load(s.name(), s.size)
+	if err != nil {
+		return err
+	}
+	if err := writeAll(j.sys, fd, b, 0); err != nil {
+		return fail("journal", j.dir, "write once more "+s.name(), err)
 	}
 	if err := j.sys.Fsync(fd); err != nil {
 		return fail("journal", j.dir, "sync "+s.name(), err)
