@@ -149,25 +149,26 @@ func (l *ledger) use(sys durable.Sys, n int, ack map[int]uint64) error {
 	return nil
 }
 
-func enumerateJournal(n int, ack map[int]uint64, bounded bool) func(func(*faultfs.FS) durable.Sys, findings) faultfs.Count {
-	return func(sys func(*faultfs.FS) durable.Sys, bad findings) faultfs.Count {
+func enumerateJournal(n int, ack map[int]uint64, bounded bool) func(func(*faultfs.FS) durable.Sys, findings) covered {
+	return func(sys func(*faultfs.FS) durable.Sys, bad findings) (c covered) {
 		disk := faultfs.New()
 		disk.Put("/state/other", nil, 0o644)
 		s := sys(disk)
 		l := newLedger()
 		l.bounded = bounded
-		return faultfs.Enumerate(disk, func() {
+		c.first = faultfs.Enumerate(disk, func() {
 			if err := l.use(s, n, ack); err != nil {
 				bad.add("%v", err)
 			}
 		}, func(after *faultfs.FS) {
 			again := l.clone()
-			faultfs.Enumerate(after, func() {
+			c.recovery(faultfs.Enumerate(after, func() {
 				if err := again.use(after, 1, nil); err != nil {
 					bad.add("recovery: %v", err)
 				}
-			}, func(last *faultfs.FS) { again.judge(last, bad) })
+			}, func(last *faultfs.FS) { again.judge(last, bad) }))
 		})
+		return c
 	}
 }
 
@@ -176,7 +177,7 @@ func TestJournalSurvivesEveryPowerCut(t *testing.T) {
 	t.Run("with acknowledgements", func(t *testing.T) {
 		t.Parallel()
 		ack := map[int]uint64{1: 1, 4: 3, 5: 4}
-		proof{enumerateJournal(5, ack, false), faultfs.Count{Moments: 16, States: 117}, 10}.run(t)
+		proof{enumerateJournal(5, ack, false), covered{faultfs.Count{Moments: 16, States: 117}, faultfs.Count{Moments: 637, States: 1709}}, 10}.run(t)
 	})
 	t.Run("beyond the bound", func(t *testing.T) {
 		t.Parallel()
@@ -185,7 +186,7 @@ func TestJournalSurvivesEveryPowerCut(t *testing.T) {
 		if bad.total() > 0 {
 			t.Error(bad)
 		}
-		if want := (faultfs.Count{Moments: 25, States: 130}); got != want {
+		if want := (covered{faultfs.Count{Moments: 25, States: 130}, faultfs.Count{Moments: 750, States: 2110}}); got != want {
 			t.Errorf("covered %+v, want %+v", got, want)
 		}
 	})

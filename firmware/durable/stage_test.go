@@ -25,7 +25,7 @@ func stageAndSwitch(sys durable.Sys, path string, data []byte, mode uint32) erro
 // is tried here.
 func TestStageAndSwitchSurviveEveryPowerCut(t *testing.T) {
 	t.Parallel()
-	proof{enumerateReplace(oldData, stageAndSwitch, false), faultfs.Count{Moments: 7, States: 34}, 2}.run(t)
+	proof{enumerateReplace(oldData, stageAndSwitch, false), covered{first: faultfs.Count{Moments: 7, States: 34}}, 2}.run(t)
 }
 
 func TestSwitchTakesOwnerAndModeOver(t *testing.T) {

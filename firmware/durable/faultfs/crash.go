@@ -89,14 +89,18 @@ func (f *FS) crash(kept map[*change]bool) *FS {
 
 // Key identifies what programs can see, inode numbers and times apart: equal
 // keys, equal disks after a power cut. With it a test judges each disk once,
-// which is as exhaustive as judging it each time.
-func (f *FS) Key() [sha256.Size]byte {
+// which is as exhaustive as judging it each time. as, if not nil, says under
+// which name a file counts: for random names, on which nothing depends.
+func (f *FS) Key(as func(name string) string) [sha256.Size]byte {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.key()
+	if as == nil {
+		as = func(name string) string { return name }
+	}
+	return f.key(as)
 }
 
-func (f *FS) key() [sha256.Size]byte {
+func (f *FS) key(as func(string) string) [sha256.Size]byte {
 	var b []byte
 	var list func(n *inode)
 	list = func(n *inode) {
@@ -105,8 +109,9 @@ func (f *FS) key() [sha256.Size]byte {
 		b = append(b, n.view.hash()...)
 		b = binary.AppendUvarint(b, uint64(len(n.view.names)))
 		for _, name := range slices.Sorted(maps.Keys(n.view.names)) {
-			b = binary.AppendUvarint(b, uint64(len(name)))
-			b = append(b, name...)
+			known := as(name)
+			b = binary.AppendUvarint(b, uint64(len(known)))
+			b = append(b, known...)
 			list(n.view.names[name])
 		}
 	}
@@ -156,7 +161,7 @@ func (f *FS) cut(c *Count, visit func(disk *FS)) {
 			kept[ch] = mask>>i&1 == 1
 		}
 		disk := f.crash(kept)
-		if k := disk.key(); !seen[k] {
+		if k := disk.Key(nil); !seen[k] {
 			seen[k] = true
 			c.States++
 			visit(disk)

@@ -234,3 +234,48 @@ func TestEnumerate(t *testing.T) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }
+
+// Beyond 2^12 subsets it fails, it never samples.
+func TestEnumerateRefusesToSample(t *testing.T) {
+	t.Parallel()
+	visited := 0
+	run := func(pieces int) (refused any) {
+		defer func() { refused = recover() }()
+		fs := faultfs.New()
+		fs.Put("/f", make([]byte, 512*pieces), 0o644)
+		fd := open(t, fs, "/f", unix.O_RDWR)
+		faultfs.Enumerate(fs, func() { wrote(t, fs, fd, bytes.Repeat([]byte("x"), 512*pieces), 0) }, func(*faultfs.FS) { visited++ })
+		return nil
+	}
+	if refused := run(faultfs.MaxUnsynced); refused != nil || visited != 1+2<<12 {
+		t.Errorf("12 pieces: %v, %d disks", refused, visited)
+	}
+	if refused := run(faultfs.MaxUnsynced + 1); refused == nil {
+		t.Error("13 pieces are not refused")
+	}
+}
+
+// A key tells disks apart by all that programs see, but names that do not count.
+func TestKey(t *testing.T) {
+	t.Parallel()
+	disk := func(name, data string, mode uint32) *faultfs.FS {
+		fs := faultfs.New()
+		fs.Put(name, []byte(data), mode)
+		return fs
+	}
+	one := disk("/d/a", "x", 0o644).Key(nil)
+	if disk("/d/a", "x", 0o644).Key(nil) != one {
+		t.Error("equal disks, two keys")
+	}
+	for what, other := range map[string]*faultfs.FS{
+		"name": disk("/d/b", "x", 0o644), "folder": disk("/e/a", "x", 0o644), "data": disk("/d/a", "y", 0o644), "mode": disk("/d/a", "x", 0o600),
+	} {
+		if other.Key(nil) == one {
+			t.Errorf("another %s, the same key", what)
+		}
+	}
+	as := func(string) string { return "?" }
+	if disk("/d/a", "x", 0o644).Key(as) != disk("/e/b", "x", 0o644).Key(as) {
+		t.Error("names count that do not")
+	}
+}
