@@ -93,9 +93,16 @@ func (s *Store) unstage() {
 	_ = durable.Sweep(s.sys, s.shadow)
 }
 
-// stage puts data beside the live file under the shadow's name.
+// stage puts data beside the live file under the shadow's name. What an
+// attempt has left that failed, because storage did not let it be removed, goes
+// first.
 func (s *Store) stage(data []byte) error {
-	return durable.Stage(s.sys, s.o.Live, filepath.Base(s.shadow), data, 0o644)
+	if s.untidy {
+		_ = durable.Sweep(s.sys, s.shadow)
+	}
+	err := durable.Stage(s.sys, s.o.Live, filepath.Base(s.shadow), data, 0o644)
+	s.untidy = err != nil
+	return err
 }
 
 // shift renames the shadow over the live file inside the fence. switched: the

@@ -122,6 +122,7 @@ type Store struct {
 	mu     sync.Mutex // one operation at a time
 	slots  *durable.Slots
 	failed bool // the last write to the slots
+	untidy bool // the last staging failed
 	lock   int  // descriptor: one process at a time
 	tried  bool // the trial is of this run: after a restart none may be committed
 	cur    atomic.Pointer[state]

@@ -29,7 +29,7 @@ var errStale = errors.New("the lease is not current")
 var first = content(1)
 
 func content(n int) []byte {
-	return bytes.Repeat([]byte{byte('a' + n)}, 300+n)
+	return bytes.Repeat([]byte{byte('a' + n)}, contentSize+n)
 }
 
 func hash(b []byte) string {

@@ -1,6 +1,7 @@
 package faultfs
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -101,22 +102,20 @@ func (f *FS) Key(as func(name string) string) [sha256.Size]byte {
 }
 
 func (f *FS) key(as func(string) string) [sha256.Size]byte {
-	var b []byte
-	var list func(n *inode)
-	list = func(n *inode) {
-		b = binary.AppendUvarint(b, uint64(n.view.mode))
+	var list func(n *inode) []byte
+	list = func(n *inode) []byte {
+		b := binary.AppendUvarint(nil, uint64(n.view.mode))
 		b = binary.AppendUvarint(b, uint64(n.view.uid)<<32|uint64(n.view.gid))
 		b = append(b, n.view.hash()...)
-		b = binary.AppendUvarint(b, uint64(len(n.view.names)))
-		for _, name := range slices.Sorted(maps.Keys(n.view.names)) {
+		var in [][]byte
+		for name, child := range n.view.names {
 			known := as(name)
-			b = binary.AppendUvarint(b, uint64(len(known)))
-			b = append(b, known...)
-			list(n.view.names[name])
+			in = append(in, append(append(binary.AppendUvarint(nil, uint64(len(known))), known...), list(child)...))
 		}
+		slices.SortFunc(in, bytes.Compare)
+		return slices.Concat(append([][]byte{binary.AppendUvarint(b, uint64(len(in)))}, in...)...)
 	}
-	list(f.root)
-	return sha256.Sum256(b)
+	return sha256.Sum256(list(f.root))
 }
 
 // Count says how much an enumeration has covered.
