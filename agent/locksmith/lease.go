@@ -88,7 +88,7 @@ func (l *Lease) locked(what string, act func(Record) error) error {
 	}
 	unlock, err := l.s.lockCommit(l.ctx)
 	if err != nil {
-		return fmt.Errorf("locksmith: %s: %w", what, err)
+		return fmt.Errorf("locksmith: %s: %w", what, remedy(err))
 	}
 	if mutant == renameWithoutCommitLock && what == "commit" {
 		unlock()
