@@ -12,21 +12,29 @@ import (
 // makes no file, and needs neither its writer's lock nor the slots' size. See
 // Slots.Read for the rest.
 func PeekSlots(sys Sys, path string) (data []byte, seq uint64, err error) {
+	return PeekSlot(sys, path, func([]byte) bool { return true })
+}
+
+// PeekSlot is PeekSlots for the newest value that is wanted; nil and 0 if none
+// is. The older slot holds the value before the newest, unless a write to it was
+// cut off.
+func PeekSlot(sys Sys, path string, wanted func(data []byte) bool) (data []byte, seq uint64, err error) {
 	const most = 2 * (MaxSlot + slotHeader + 4095)
 	b, err := Read(sys, path, most)
 	if err != nil {
 		return nil, 0, err
 	}
-	empty := true
+	valid, empty := false, true
 	half := len(b) / 2
 	for i, slot := range [2][]byte{b[:half], b[half:]} {
 		d, q, state := decodeSlot(slot, i)
-		if state == slotValid && q > seq {
+		if state == slotValid && q > seq && wanted(d) {
 			data, seq = d, q
 		}
+		valid = valid || state == slotValid
 		empty = empty && (state == slotEmpty || len(b) == 0)
 	}
-	if seq == 0 && !empty {
+	if !valid && !empty {
 		return nil, 0, fail("slots", path, "read", ErrDamaged)
 	}
 	return data, seq, nil

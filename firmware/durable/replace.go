@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -17,9 +16,12 @@ var errNotRegular = errors.New("not a regular file: move it away")
 // power cut at any moment the file is the old one or the new one, and once
 // Replace has returned nil it is the new one.
 //
-// The owner and the mode of an existing file are kept, else mode (permission
-// bits, umask not applied) and the process's owner hold. A symbolic link at
-// path is itself replaced, by a file with the owner and mode of its target.
+// The owner, the mode and the extended attributes of an existing file are kept,
+// else mode (permission bits, umask not applied) and the process's owner hold.
+// An attribute that cannot be kept is an error, and nothing has changed then;
+// security.capability, .ima and .evm, which belong to the content, are not. A
+// symbolic link at path is itself replaced, by a file with the owner, mode and
+// attributes of its target.
 // Concurrent calls for one path are safe; the last rename wins.
 //
 // After an error the old file is in place, untouched, and no temporary file is
@@ -38,59 +40,31 @@ func ReplaceUnsynced(sys Sys, path string, data []byte, mode uint32) error {
 }
 
 func replace(sys Sys, path string, data []byte, mode uint32, synced bool) error {
-	dir, base := filepath.Split(path)
-	if dir == "" {
-		dir = "."
-	}
-	dfd, err := sys.Openat(unix.AT_FDCWD, dir, unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	dfd, base, err := openDir(sys, path)
 	if err != nil {
 		return fail("replace", path, "open its directory", err)
 	}
 	defer sys.Close(dfd)
-	like, exists, err := existing(sys, dfd, base)
+	l, err := existing(sys, dfd, base, mode, synced)
 	if err != nil {
 		return fail("replace", path, "look at it", err)
 	}
-	if exists {
-		mode = like.Perm()
-	}
-	tmp, step, err := stage(sys, dfd, base, data, mode, like, exists, synced)
+	tmp, step, err := stage(sys, dfd, base, data, l, synced)
 	if err != nil {
 		return fail("replace", path, step, err)
 	}
-	if err := sys.Renameat(dfd, tmp, dfd, base); err != nil {
-		sys.Unlinkat(dfd, tmp, 0)
-		return fail("replace", path, "rename", err)
+	step, err = swap(sys, dfd, tmp, base, synced)
+	if err != nil && !errors.Is(err, ErrUnsure) {
+		_ = remove(sys, dfd, tmp)
 	}
-	if !synced {
-		return nil
-	}
-	if err := sys.Fsync(dfd); err != nil {
-		return fail("replace", path, "sync its directory", fmt.Errorf("%w: %w", ErrUnsure, err))
-	}
-	return nil
+	return fail("replace", path, step, err)
 }
 
-// existing says whose owner and mode the new file takes over.
-func existing(sys Sys, dfd int, base string) (Stat, bool, error) {
-	st, err := sys.Fstatat(dfd, base, unix.AT_SYMLINK_NOFOLLOW)
-	if err == nil && st.Symlink() {
-		st, err = sys.Fstatat(dfd, base, 0)
-	}
-	switch {
-	case err == unix.ENOENT: // a dangling link too
-		return Stat{}, false, nil
-	case err != nil:
-		return Stat{}, false, err
-	case !st.Regular():
-		return Stat{}, false, errNotRegular
-	}
-	return st, true, nil
-}
+func unsure(err error) error { return fmt.Errorf("%w: %w", ErrUnsure, err) }
 
 // stage writes a complete temporary file beside base and names the step that
 // failed. It leaves no file behind when it fails.
-func stage(sys Sys, dfd int, base string, data []byte, mode uint32, like Stat, exists, synced bool) (tmp, step string, err error) {
+func stage(sys Sys, dfd int, base string, data []byte, l look, synced bool) (tmp, step string, err error) {
 	fd := -1
 	for range 16 { // a name that is taken is a leftover, or another writer's
 		tmp = temporary(base)
@@ -102,39 +76,34 @@ func stage(sys Sys, dfd int, base string, data []byte, mode uint32, like Stat, e
 	if err != nil {
 		return "", "create a temporary file", err
 	}
-	step, err = fill(sys, fd, data, mode, like, exists, synced)
+	step, err = fill(sys, fd, dfd, data, l, synced)
 	if cerr := sys.Close(fd); err == nil && cerr != nil {
 		step, err = "close", cerr
 	}
 	if err != nil {
-		sys.Unlinkat(dfd, tmp, 0)
+		_ = remove(sys, dfd, tmp)
 		return "", step, err
 	}
 	return tmp, "", nil
 }
 
-// fill gives the temporary file its owner, mode and content, in this order, so
-// that one sync covers all, and the content is never readable to more people.
-func fill(sys Sys, fd int, data []byte, mode uint32, like Stat, exists, synced bool) (step string, err error) {
-	st, err := sys.Fstat(fd)
-	if err != nil {
-		return "stat", err
-	}
-	if exists && (st.UID != like.UID || st.GID != like.GID) {
-		if err := sys.Fchown(fd, int(like.UID), int(like.GID)); err != nil {
-			return fmt.Sprintf("keep its owner %d:%d", like.UID, like.GID), err
-		}
-	}
-	if st.Perm() != mode {
-		if err := sys.Fchmod(fd, mode); err != nil {
-			return fmt.Sprintf("set its mode %#o", mode), err
-		}
+// fill gives the temporary file its owner, mode, attributes and content, in
+// this order, so that one sync covers all, and the content is never readable to
+// more people.
+func fill(sys Sys, fd, dfd int, data []byte, l look, synced bool) (step string, err error) {
+	if _, step, err := dress(sys, fd, l, synced); err != nil {
+		return step, err
 	}
 	if err := writeAll(sys, fd, data, 0); err != nil {
 		return "write", err
 	}
 	if !synced {
 		return "", nil
+	}
+	if shaky(sys, dfd) {
+		if err := sys.Fsync(dfd); err != nil {
+			return "sync its directory", err
+		}
 	}
 	if err := sys.Fsync(fd); err != nil {
 		return "sync", err
@@ -173,11 +142,7 @@ func temporary(base string) string {
 // interrupted replacements of path. Call it at the start, before anybody
 // replaces path: a replacement under way would fail (and leave the old file).
 func Sweep(sys Sys, path string) error {
-	dir, base := filepath.Split(path)
-	if dir == "" {
-		dir = "."
-	}
-	dfd, err := sys.Openat(unix.AT_FDCWD, dir, unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	dfd, base, err := openDir(sys, path)
 	if err != nil {
 		return fail("sweep", path, "open its directory", err)
 	}
@@ -190,7 +155,7 @@ func Sweep(sys Sys, path string) error {
 		if !leftover(name, base) {
 			continue
 		}
-		if uerr := sys.Unlinkat(dfd, name, 0); uerr != nil && uerr != unix.ENOENT {
+		if uerr := remove(sys, dfd, name); uerr != nil {
 			err = errors.Join(err, fail("sweep", path, "remove "+name, uerr))
 		}
 	}

@@ -23,7 +23,7 @@ var (
 func judgeFile(disk *faultfs.FS, bad findings, acked bool, old, new []byte) {
 	got, err := durable.Read(disk, file, 1<<16)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && old != nil:
+	case errors.Is(err, fs.ErrNotExist) && old != nil && !acked:
 		bad.add("missing")
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		bad.add("unreadable: %v", err)

@@ -65,6 +65,6 @@ func fillSpare(sys Sys, fd int, like Stat, data []byte) bool {
 	if st.Size > int64(len(data)) && sys.Ftruncate(fd, int64(len(data))) != nil {
 		return false
 	}
-	_, err = fill(sys, fd, data, like.Perm(), like, true, false)
+	_, err = fill(sys, fd, -1, data, look{Stat: like, exists: true}, false)
 	return err == nil
 }

@@ -81,11 +81,12 @@ func (s *Slots) ready() (step string, err error) {
 	if err := s.sys.Ftruncate(s.fd, full); err != nil {
 		return "set its size", err
 	}
-	if err := s.sys.Fsync(s.fd); err != nil {
-		return "sync", err
-	}
+	// The name first: see shaky.
 	if err := syncDir(s.sys, filepath.Dir(s.path)); err != nil {
 		return "sync its directory", err
+	}
+	if err := s.sys.Fsync(s.fd); err != nil {
+		return "sync", err
 	}
 	s.named = true
 	return "", nil

@@ -2,7 +2,6 @@ package durable
 
 import (
 	"errors"
-	"fmt"
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
@@ -10,8 +9,8 @@ import (
 
 // Stage is the first half of [Replace], for a switch that comes later: it puts
 // data beside the file at path under the name as, complete, synced and read
-// back, with owner and mode of path (else mode). What had that name is
-// replaced. The name itself is not durable before [Switch]: a power cut may
+// back, with owner, mode and attributes of path (else mode). What had that name
+// is replaced. The name itself is not durable before [Switch]: a power cut may
 // take it, and path is as it was.
 func Stage(sys Sys, path, as string, data []byte, mode uint32) error {
 	dfd, base, err := openDir(sys, path)
@@ -19,27 +18,28 @@ func Stage(sys Sys, path, as string, data []byte, mode uint32) error {
 		return fail("stage", path, "open its directory", err)
 	}
 	defer sys.Close(dfd)
-	like, exists, err := existing(sys, dfd, base)
+	l, err := existing(sys, dfd, base, mode, true)
 	if err != nil {
 		return fail("stage", path, "look at it", err)
 	}
-	if exists {
-		mode = like.Perm()
+	if shaky(sys, dfd) { // its space is given back once its name is gone
+		if err := remove(sys, dfd, as); err != nil {
+			return fail("stage", path, "remove "+as, err)
+		}
 	}
-	tmp, step, err := stage(sys, dfd, as, data, mode, like, exists, true)
+	tmp, step, err := stage(sys, dfd, as, data, l, true)
 	if err != nil {
 		return fail("stage", path, step, err)
 	}
-	if err := sys.Renameat(dfd, tmp, dfd, as); err != nil {
-		sys.Unlinkat(dfd, tmp, 0)
-		return fail("stage", path, "rename", err)
+	if step, err = swap(sys, dfd, tmp, as, false); err != nil {
+		_ = remove(sys, dfd, tmp)
 	}
-	return nil
+	return fail("stage", path, step, err)
 }
 
 // Switch is the second half: it renames what [Stage] has put beside path over
-// it and syncs the directory. An owner or a mode that path was given since
-// then are taken over first. After an error path is as it was, but for
+// it and makes that durable. An owner, a mode or attributes that path was given
+// since then are taken over first. After an error path is as it was, but for
 // ErrUnsure.
 func Switch(sys Sys, path, as string) error {
 	dfd, base, err := openDir(sys, path)
@@ -48,43 +48,27 @@ func Switch(sys Sys, path, as string) error {
 	}
 	defer sys.Close(dfd)
 	if err := alike(sys, dfd, base, as); err != nil {
-		return fail("switch", path, "keep its owner and mode", err)
+		return fail("switch", path, "keep its owner, mode and attributes", err)
 	}
-	if err := sys.Renameat(dfd, as, dfd, base); err != nil {
-		return fail("switch", path, "rename", err)
-	}
-	if err := sys.Fsync(dfd); err != nil {
-		return fail("switch", path, "sync its directory", fmt.Errorf("%w: %w", ErrUnsure, err))
-	}
-	return nil
+	step, err := swap(sys, dfd, as, base, true)
+	return fail("switch", path, step, err)
 }
 
-// alike gives the file as the owner and mode of base, if they differ.
+// alike gives the file as the looks of base, if they differ.
 func alike(sys Sys, dfd int, base, as string) error {
-	like, exists, err := existing(sys, dfd, base)
+	l, err := existing(sys, dfd, base, 0, true)
 	if err != nil {
 		return err
-	}
-	st, err := sys.Fstatat(dfd, as, unix.AT_SYMLINK_NOFOLLOW)
-	switch {
-	case err != nil:
-		return err
-	case !st.Regular():
-		return errNotRegular
-	case !exists || st.UID == like.UID && st.GID == like.GID && st.Perm() == like.Perm():
-		return nil
 	}
 	fd, err := sys.Openat(dfd, as, unix.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return err
 	}
-	// Owner first: a change of owner clears set-id bits.
-	err = sys.Fchown(fd, int(like.UID), int(like.GID))
-	if err == nil {
-		err = sys.Fchmod(fd, like.Perm())
-	}
-	if err == nil {
-		err = sys.Fsync(fd)
+	if l.exists {
+		var changed bool
+		if changed, _, err = dress(sys, fd, l, true); changed && err == nil {
+			err = sys.Fsync(fd)
+		}
 	}
 	return errors.Join(err, sys.Close(fd))
 }

@@ -32,6 +32,15 @@ type Sys interface {
 	Fstatat(dirfd int, path string, flags int) (Stat, error)
 	Fchmod(fd int, mode uint32) error
 	Fchown(fd, uid, gid int) error
+	// Fstatfs returns the file system's magic number, 32 bits.
+	Fstatfs(fd int) (magic int64, err error)
+	// Flistxattr names the extended attributes, in no particular order. ENOTSUP
+	// where the file system has none.
+	Flistxattr(fd int) ([]string, error)
+	// Fgetxattr returns the whole value. ENODATA when it is not there.
+	Fgetxattr(fd int, name string) ([]byte, error)
+	Fsetxattr(fd int, name string, value []byte) error
+	Fremovexattr(fd int, name string) error
 	// ReadDir lists all names in the directory fd but "." and "..", in no
 	// particular order, from its beginning at every call.
 	ReadDir(fd int) ([]string, error)

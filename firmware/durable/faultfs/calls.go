@@ -47,6 +47,7 @@ func (p *Proc) Openat(dirfd int, name string, flags int, mode uint32) (fd int, e
 		for fd = firstFD; p.fds[fd] != nil; fd++ {
 		}
 		p.fds[fd] = of
+		n.opens++
 		return nil
 	})
 	return fd, err
@@ -57,6 +58,8 @@ const firstFD = 3
 func (f *FS) open(base *inode, name string, flags int, mode uint32) (*inode, error) {
 	n, err := f.lookup(base, name)
 	switch {
+	case f.readOnly && flags&(unix.O_ACCMODE|unix.O_CREAT) != unix.O_RDONLY:
+		return nil, unix.EROFS
 	case err == unix.ENOENT && flags&unix.O_CREAT != 0:
 		dir, last, err := f.walk(base, name)
 		if err != nil {
@@ -98,7 +101,10 @@ func (p *Proc) drop(fd int) {
 	if of := p.fds[fd]; of.n.owner == of {
 		of.n.owner = nil
 	}
+	n := p.fds[fd].n
+	n.opens--
 	delete(p.fds, fd)
+	p.fs.evict(n)
 }
 
 // on runs do on an open file.
@@ -122,6 +128,8 @@ func (p *Proc) Pread(fd int, b []byte, off int64) (n int, err error) {
 			return unix.EBADF
 		case off < 0:
 			return unix.EINVAL
+		case p.fs.met(of.n):
+			return unix.EIO
 		}
 		if off < int64(len(of.n.view.data)) {
 			n = copy(b, of.n.view.data[off:])
@@ -139,6 +147,9 @@ func (p *Proc) Pwrite(fd int, b []byte, off int64) (n int, err error) {
 		}
 		if off < 0 {
 			return unix.EINVAL
+		}
+		if p.fs.met(of.n) {
+			return unix.EIO
 		}
 		if p.short {
 			b = b[:len(b)/2]
@@ -158,6 +169,7 @@ func (p *Proc) Fdatasync(fd int) error { return p.sync("fdatasync", fd, true) }
 
 func (p *Proc) sync(call string, fd int, dataOnly bool) error {
 	err := p.on(call, fd, func(of *file) error {
+		p.fs.flush(of.n)
 		of.n.sync(dataOnly)
 		return nil
 	})

@@ -13,8 +13,9 @@ type kind uint8
 const (
 	changeData kind = iota // bytes within one sector
 	changeSize
-	changeMode // and owner
+	changeMode // and owner, and extended attributes
 	changeName // directory entries
+	changeChain
 )
 
 // change is one thing that reaches the disk whole or not at all. Until it is
@@ -27,9 +28,10 @@ type change struct {
 	off  int64
 	data []byte
 	size int64
-	meta content // mode, uid, gid
+	meta content // mode, uid, gid, attrs, chain
 
 	edits []edit // all of one rename, in the logs of both directories
+	by    *inode // only a sync of this one settles it; nil: of any that has it
 }
 
 type edit struct {
@@ -54,7 +56,9 @@ func (ch *change) apply(n *inode, c *content) {
 	case changeSize:
 		c.resize(ch.size)
 	case changeMode:
-		c.mode, c.uid, c.gid = ch.meta.mode, ch.meta.uid, ch.meta.gid
+		c.mode, c.uid, c.gid, c.attrs = ch.meta.mode, ch.meta.uid, ch.meta.gid, ch.meta.attrs
+	case changeChain:
+		c.chain = ch.meta.chain
 	case changeName:
 		for _, e := range ch.edits {
 			if e.dir != n {
@@ -85,6 +89,9 @@ func (c *content) resize(size int64) {
 func (f *FS) do(n *inode, ch *change) {
 	f.clock++
 	n.view.mtime = f.clock
+	if ch.kind == changeSize {
+		f.resized(n, ch.size)
+	}
 	ch.apply(n, &n.view)
 	n.pending = append(n.pending, ch)
 	if len(n.pending) > maxPending {
@@ -122,7 +129,7 @@ func (f *FS) names(edits ...edit) {
 // sync settles the inode's changes; with dataOnly not its mode and owner.
 func (n *inode) sync(dataOnly bool) {
 	for _, ch := range n.pending {
-		if !ch.stuck && !(dataOnly && ch.kind == changeMode) {
+		if !ch.stuck && !(dataOnly && ch.kind == changeMode) && (ch.by == nil || ch.by == n) {
 			ch.settled = true
 		}
 	}

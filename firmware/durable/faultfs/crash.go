@@ -48,7 +48,7 @@ func (f *FS) unsettled() []*change {
 			visit(n.disk.names[name])
 		}
 		for _, ch := range n.pending {
-			if !ch.settled && !listed[ch] {
+			if !ch.settled && !listed[ch] && !f.late(n, ch) {
 				listed[ch] = true
 				out = append(out, ch)
 			}
@@ -62,13 +62,13 @@ func (f *FS) unsettled() []*change {
 }
 
 func (f *FS) crash(kept map[*change]bool) *FS {
-	after := &FS{SplitRename: f.SplitRename, lastIno: f.lastIno, clock: f.clock}
+	after := &FS{SplitRename: f.SplitRename, Kind: f.Kind, NoAttributes: f.NoAttributes, fat: fat{vfat: f.vfat}, lastIno: f.lastIno, clock: f.clock}
 	after.Proc = after.Process()
 	made := map[*inode]*inode{}
 	var revive func(n *inode) *inode
 	revive = func(n *inode) *inode {
 		if m := made[n]; m != nil {
-			return m
+			return f.again(m)
 		}
 		n.disk.hash() // once, not for each of its clones
 		m := &inode{ino: n.ino, view: n.disk.clone()}
@@ -107,6 +107,12 @@ func (f *FS) key(as func(string) string) [sha256.Size]byte {
 		b := binary.AppendUvarint(nil, uint64(n.view.mode))
 		b = binary.AppendUvarint(b, uint64(n.view.uid)<<32|uint64(n.view.gid))
 		b = append(b, n.view.hash()...)
+		if b = append(b, 0); n.view.attrs != nil {
+			b = fmt.Append(b, n.view.attrs)
+		}
+		if f.bad(n) {
+			b = append(b, 1)
+		}
 		var in [][]byte
 		for name, child := range n.view.names {
 			known := as(name)

@@ -48,7 +48,12 @@ func (f *FS) rename(oldbase *inode, oldpath string, newbase *inode, newpath stri
 			f.names(edit{to, newname, nil})
 		}
 		f.names(edit{to, newname, n})
+		if ch := to.pending[len(to.pending)-1]; f.vfat {
+			ch.by = n
+			n.pending = append(n.pending, ch)
+		}
 		f.names(edit{from, oldname, nil})
+		f.evict(was)
 		return nil
 	}
 	f.names(edit{from, oldname, nil}, edit{to, newname, n})
@@ -106,6 +111,7 @@ func (p *Proc) Unlinkat(dirfd int, name string, flags int) error {
 			return unix.ENOTEMPTY
 		}
 		p.fs.names(edit{dir, last, nil})
+		p.fs.evict(n)
 		return nil
 	})
 }

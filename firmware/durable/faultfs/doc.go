@@ -16,7 +16,7 @@
 // its name, and a failed fsync leaves its data in the cache, marked clean,
 // where no later fsync will write them. Three things it does grant: a 512-byte
 // sector is written whole or not at all, a rename is atomic (unless
-// [FS.SplitRename], as on FAT), and a failed fsync loses data but not names or
+// [FS.SplitRename]; [FS.FAT] models more of FAT), and a failed fsync loses data but not names or
 // sizes, which a journal either keeps or refuses loudly for good.
 //
 // Not modelled: hard links, "..", symbolic links, permissions, O_APPEND.

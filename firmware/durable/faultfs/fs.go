@@ -19,6 +19,11 @@ type FS struct {
 	// SplitRename makes a rename two changes, as FAT does: the name it
 	// replaces may be gone while the new one is not yet there. Set it first.
 	SplitRename bool
+	// Kind is what Fstatfs says; 0: ext4's number. Set it first.
+	Kind int64
+	// NoAttributes: extended attributes are ENOTSUP. Set it first.
+	NoAttributes bool
+	fat          // see FAT
 
 	mu      sync.Mutex
 	root    *inode
@@ -50,6 +55,8 @@ type content struct {
 	mode     uint32             // st_mode
 	uid, gid uint32
 	mtime    int64
+	attrs    map[string]string // extended attributes; never changed, but replaced
+	chain    bool              // on FAT: the clusters of the data are taken
 }
 
 // clone shares the data: of the thousands of disks that a power cut can leave
@@ -86,6 +93,10 @@ type inode struct {
 	disk    content   // what certainly survives
 	pending []*change // what may survive, in the order it was made
 	owner   *file     // the open file that has the lock
+
+	opens    int    // open files
+	flushing bool   // its fsync is under way
+	twin     *inode // another name's, of the same clusters
 }
 
 func (n *inode) dir() bool { return n.view.mode&unix.S_IFMT == unix.S_IFDIR }
@@ -198,6 +209,7 @@ func (f *FS) Put(p string, data []byte, mode uint32) {
 	}
 	n := f.newInode(unix.S_IFREG | mode)
 	n.view.data = slices.Clone(data)
+	n.view.chain = true
 	n.disk = n.view.clone()
 	dir.view.names[name] = n
 	dir.disk.names[name] = n

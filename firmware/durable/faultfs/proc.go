@@ -2,6 +2,9 @@ package faultfs
 
 import (
 	"errors"
+	"slices"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/aim-control/aimlock/firmware/durable"
 )
@@ -131,6 +134,9 @@ func (p *Proc) count(name, path string) error {
 		return ErrKilled
 	}
 	p.short = p.calls == p.shortAt
+	if p.fs.readOnly && slices.Contains(writing, name) {
+		return unix.EROFS
+	}
 	if p.calls == p.failAt || p.failFrom > 0 && p.calls >= p.failFrom {
 		return p.errno
 	}
