@@ -14,8 +14,16 @@ const copySuffix = ".toml"
 
 func (s *Store) copyOf(sha string) string { return s.path(sha + copySuffix) }
 
-// load reads the copy of a generation and proves it.
+// load reads a generation and proves it: from the slots, or else its copy.
 func (s *Store) load(m Meta) ([]byte, error) {
+	if data := s.held(m.SHA256); data != nil {
+		return data, nil
+	}
+	return s.copied(m)
+}
+
+// copied reads the copy of a generation and proves it.
+func (s *Store) copied(m Meta) ([]byte, error) {
 	if m.SHA256 == "" {
 		return nil, ErrNothingCommitted
 	}
@@ -33,7 +41,7 @@ func (s *Store) load(m Meta) ([]byte, error) {
 // state names it, for then it was synced; a killed run's may not have been.
 func (s *Store) keep(data []byte, sha string) error {
 	if s.cur.Load().names(sha) {
-		if _, err := s.load(Meta{SHA256: sha}); err == nil {
+		if _, err := s.copied(Meta{SHA256: sha}); err == nil {
 			return nil
 		}
 	}
@@ -41,14 +49,17 @@ func (s *Store) keep(data []byte, sha string) error {
 }
 
 // heal makes sure that the committed generation can be put back: its content
-// is in memory and its copy is right, made anew from memory or from the live
-// file if need be.
+// is in memory and its copy is right, made anew from memory, the slots or the
+// live file if need be.
 func (s *Store) heal() error {
 	st := s.cur.Load()
 	m := st.current()
-	data, err := s.load(m)
+	data, err := s.copied(m)
 	if err != nil {
 		if data = st.data; data == nil {
+			data = s.held(m.SHA256)
+		}
+		if data == nil {
 			data, _ = s.live()
 		}
 		if m.SHA256 == "" || hash(data) != m.SHA256 {
@@ -81,7 +92,7 @@ func (s *Store) sweep(st *state) {
 		sha, isCopy := strings.CutSuffix(name, copySuffix)
 		temp := strings.HasPrefix(name, ".") && strings.HasSuffix(name, ".tmp")
 		if isCopy && !st.names(sha) || temp {
-			_ = s.sys.Unlinkat(dfd, name, 0)
+			_ = durable.Remove(s.sys, s.path(name))
 		}
 	}
 }
@@ -89,7 +100,7 @@ func (s *Store) sweep(st *state) {
 // unstage removes the shadow and what interrupted writes left beside it. The
 // temporary names of a local editor are its own.
 func (s *Store) unstage() {
-	_ = s.sys.Unlinkat(unix.AT_FDCWD, s.shadow, 0)
+	_ = durable.Remove(s.sys, s.shadow)
 	_ = durable.Sweep(s.sys, s.shadow)
 }
 

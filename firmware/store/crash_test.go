@@ -82,6 +82,7 @@ type play struct {
 
 	seen  map[[2]any]bool // disks that were judged
 	twice *int            // of those that a power cut in a recovery has left
+	fat   *fat            // live file and store on FAT
 	count faultfs.Count   // asserted, so that nobody shrinks the proof unawares
 	syncs int             // asserted too; each is removed in turn
 }
@@ -91,7 +92,7 @@ type play struct {
 func (p *play) run(t *testing.T, k int, again bool, bad findings) (faultfs.Count, int) {
 	t.Helper()
 	p.seen, p.twice = map[[2]any]bool{}, new(int)
-	disk := newDisk()
+	disk := p.disk()
 	sys := &deaf{Sys: disk, k: k}
 	s, err := store.Open(sys, store.Options{Live: live, Dir: dir, Keep: 2})
 	must(t, err)
@@ -117,11 +118,12 @@ func (p play) judge(after *faultfs.FS, done int, again bool, bad findings) {
 	}
 	// Opening writes: a look gets a disk of its own, so that with again the
 	// recovery is cut from its first call on.
+	p.whole(after, bad)
 	found, ok := look(after.Crash(all), bad)
 	if !ok {
 		return
 	}
-	p.found(found, done, bad)
+	p.finds(found, done, bad)
 	var s *store.Store
 	recovery := func() {
 		v, ok := look(after, bad)
@@ -148,11 +150,12 @@ func (p play) judgeAgain(twice *faultfs.FS, found view, done int, bad findings) 
 		return
 	}
 	*p.twice++
+	p.whole(twice, bad)
 	second, ok := look(twice, bad)
 	if !ok {
 		return
 	}
-	if second.on(1, 2) == 0 {
+	if second.on(1, 2) == 0 && !p.gap(second) {
 		bad.add("neither, while recovering")
 	}
 	if _, err := second.s.Recover(free); err != nil {
@@ -183,6 +186,7 @@ func untemp(name string) string {
 // after a power cut that spares nothing unsynced.
 func (p play) finish(disk *faultfs.FS, s *store.Store, found view, done int, bad findings) {
 	p.ended(view{disk.Files()[live], s.Status(), s}, found, done, bad)
+	p.onFAT(disk, s, bad)
 	for _, d := range []*faultfs.FS{disk.Crash(func(int) bool { return false }), disk.Crash(func(int) bool { return true })} {
 		if v, ok := look(d, bad); ok {
 			p.ended(v, found, done, bad)
@@ -205,20 +209,24 @@ func (p *play) prove(t *testing.T) {
 	for what, n := range bad {
 		t.Errorf("%d disks: %s", n, what)
 	}
-	if n, ok := inPlay[p.name]; ok {
+	want := inRecovery[p.name]
+	if n, ok := inPlay[p.name]; ok && p.fat == nil {
 		p.count = n
+	}
+	if p.fat != nil {
+		want, p.count, p.syncs = p.fat.again, p.fat.count, p.fat.syncs
 	}
 	if got != p.count || syncs != p.syncs {
 		t.Errorf("covered %+v with %d syncs, want %+v and %d", got, syncs, p.count, p.syncs)
 	}
-	if want := inRecovery[p.name]; *p.twice != want {
+	if *p.twice != want {
 		t.Errorf("%d disks after a cut in a recovery, want %d", *p.twice, want)
 	}
 	for k := 1; k <= syncs; k++ {
 		bad := findings{}
 		p.run(t, k, false, bad)
-		if len(bad) == 0 {
-			t.Errorf("mutant without sync %d of %d passes: either the sync or the test is of no use", k, syncs)
+		if (len(bad) == 0) != p.idle(k) {
+			t.Errorf("mutant without sync %d of %d passes, %v: either the sync or the test is of no use", k, syncs, len(bad) == 0)
 		}
 		t.Logf("mutant without sync %d: %v", k, bad)
 	}
@@ -268,7 +276,7 @@ func TestPowerCutWhileOpening(t *testing.T) {
 			continue
 		}
 		bad := findings{}
-		disk := newDisk()
+		disk := p.disk()
 		s, err := store.Open(disk, store.Options{Live: live, Dir: dir, Keep: 2})
 		must(t, err, p.prepare(s), s.Close())
 		want := s.Status()

@@ -34,15 +34,15 @@ func (p play) started(t *testing.T, disk *faultfs.FS, arm func(*faultfs.Proc)) (
 // recovery; then the power goes.
 func TestKilledAtEveryCall(t *testing.T) {
 	t.Parallel()
-	for _, p := range plays() {
-		t.Run(p.name, func(t *testing.T) {
+	for _, p := range append(plays(), fatPlays("commit", "revert")...) {
+		t.Run(p.title(), func(t *testing.T) {
 			t.Parallel()
 			bad := findings{}
 			kills := 0
 			p.seen = map[[2]any]bool{}
 			for k, lived := 1, false; !lived; k++ {
 				for j := 1; ; j++ {
-					disk := newDisk()
+					disk := p.disk()
 					var before int
 					_, proc, done, _ := p.started(t, disk, func(p *faultfs.Proc) { before = p.Calls(); p.KillAt(k) })
 					lived = proc.Calls()-before < k
@@ -77,7 +77,7 @@ func (p play) killedAgain(disk *faultfs.FS, j, done int, bad findings) bool {
 		return false
 	}
 	found := view{disk.Files()[live], s.Status(), s}
-	p.found(found, done, bad)
+	p.finds(found, done, bad)
 	before := first.Calls()
 	first.KillAt(j)
 	_, _ = s.Recover(free)
@@ -101,8 +101,8 @@ func (p play) killedAgain(disk *faultfs.FS, j, done int, bad findings) bool {
 // well again, or else a restart brings it to an end that is one of the two.
 func TestEveryCallFails(t *testing.T) {
 	t.Parallel()
-	for _, p := range plays() {
-		t.Run(p.name, func(t *testing.T) {
+	for _, p := range append(plays(), fatPlays("commit", "revert")...) {
+		t.Run(p.title(), func(t *testing.T) {
 			t.Parallel()
 			for _, f := range faultfs.Faults() {
 				bad := findings{}
@@ -120,7 +120,7 @@ func TestEveryCallFails(t *testing.T) {
 }
 
 func (p play) failing(t *testing.T, f faultfs.Fault, k int, restart bool, bad findings) (failed bool) {
-	disk := newDisk()
+	disk := p.disk()
 	var before int
 	s, proc, done, err := p.started(t, disk, func(p *faultfs.Proc) { before = p.Calls(); f.Arm(p, k) })
 	failed = proc.Calls()-before >= k

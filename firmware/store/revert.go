@@ -61,8 +61,8 @@ func (s *Store) Restore(sha string, f Fence) error {
 // touched. A trial is reverted (ReasonRestart); a revert is finished, with its
 // own reason; what was only staged is dropped and counts as never offered
 // (IDLE), so that its offer may be taken again. A live file that was edited
-// while nothing was open is left alone. After an error, call it again; it may
-// be called at any time.
+// while nothing was open is left alone; one that is Lost is rebuilt, if there is
+// a fence. After an error, call it again; it may be called at any time.
 func (s *Store) Recover(f Fence) (Status, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,6 +85,9 @@ func (s *Store) recover(f Fence) error {
 		}
 	}
 	s.unstage()
+	if f != nil && s.Lost() {
+		return s.rebuild(f)
+	}
 	return nil
 }
 
@@ -113,6 +116,9 @@ func (s *Store) putBack(f Fence) error {
 	st := s.cur.Load()
 	if hash(st.data) != st.current().SHA256 { // never an empty file, whatever went wrong before
 		return ErrDamaged
+	}
+	if err := s.hold(st.data); err != nil {
+		return err
 	}
 	if err := s.stage(st.data); err != nil {
 		return err

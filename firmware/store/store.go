@@ -16,7 +16,8 @@
 //     write of it. TRIAL and REVERTING are on disk before the live file is
 //     touched, COMMITTED and REVERTED after it is durable.
 //   - The live file changes only by a rename of the shadow beside it, followed
-//     by a sync of the directory, both inside the caller's [Fence].
+//     by a sync of the directory, both inside the caller's [Fence]. Where that is
+//     not enough, as on FAT, two slots beside it hold the truth ([SlotsName]).
 //
 // So at every moment the live file is the old one or the new one, and the
 // state tells which of them is to be in force: while TRIAL or REVERTING is on
@@ -101,7 +102,7 @@ type Fence func(write func() error) error
 // Options say where things are.
 type Options struct {
 	Live string       // the live file; the shadow lies beside it
-	Dir  string       // the store's own folder, made if missing; any file system with atomic renames
+	Dir  string       // the store's own folder, made if missing; FAT will do
 	Keep int          // generations to keep, the current one included, 2 … 16; 0: 8
 	Wall func() int64 // Unix ms, for display only; nil: 0
 }

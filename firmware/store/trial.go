@@ -28,7 +28,7 @@ func (s *Store) Adopt(data []byte) error {
 		return fmt.Errorf("store: adopt: %w: %d bytes, at most %d", durable.ErrTooLarge, len(data), MaxContent)
 	}
 	m := Meta{SHA256: hash(data), Local: true}
-	if err := s.keep(data, m.SHA256); err != nil {
+	if err := errors.Join(s.keep(data, m.SHA256), s.hold(data)); err != nil {
 		return fmt.Errorf("store: adopt: %w", err)
 	}
 	next := st.clone()
@@ -57,7 +57,7 @@ func (s *Store) Stage(data []byte, m Meta) error {
 	case !m.Local && m.Version <= st.High:
 		return fmt.Errorf("store: stage: %w: %d, highest is %d", ErrVersion, m.Version, st.High)
 	}
-	if err := s.keep(data, m.SHA256); err != nil {
+	if err := errors.Join(s.keep(data, m.SHA256), s.hold(st.data)); err != nil {
 		return fmt.Errorf("store: stage: %w", err)
 	}
 	if err := s.stage(data); err != nil {
@@ -116,7 +116,14 @@ func (s *Store) Try(f Fence) error {
 	if err := s.save(next); err != nil {
 		return fmt.Errorf("store: try: %w", err)
 	}
-	switched, err := s.shift(f)
+	data, err := s.copied(next.Op.Meta)
+	if err == nil {
+		err = s.hold(data)
+	}
+	switched := false
+	if err == nil {
+		switched, err = s.shift(f)
+	}
 	if err == nil {
 		err = s.proves(s.o.Live, next.Op.Meta)
 	}
@@ -127,7 +134,7 @@ func (s *Store) Try(f Fence) error {
 	case !switched: // as it was
 		back := s.cur.Load().clone()
 		back.Op.Phase = Staged
-		err = errors.Join(err, s.save(back))
+		err = errors.Join(err, s.save(back), s.hold(back.data))
 	default:
 		err = errors.Join(err, s.takeBack(f, "the switch failed", false))
 	}
@@ -165,7 +172,7 @@ func (s *Store) Commit() error {
 		return fmt.Errorf("store: commit: %w", ErrOpen)
 	}
 	m := st.Op.Meta
-	data, err := s.load(m)
+	data, err := s.copied(m)
 	if err != nil {
 		return fmt.Errorf("store: commit: %w", err)
 	}
