@@ -32,6 +32,8 @@ type steps = []func(*store.Store) error
 
 func plays() []play {
 	return []play{
+		{name: "edits", prepare: patched, steps: steps{edit(5), edit(6)}, found: foundEdits, ended: endedEdits, count: faultfs.Count{Moments: 13, States: 43}, syncs: 6},
+		{name: "an edit, on trial", prepare: onTrial, steps: steps{edit(5), revert}, found: foundEditOnTrial, ended: endedEditOnTrial, count: faultfs.Count{Moments: 15, States: 76}, syncs: 7},
 		{name: "adopt", steps: steps{adopt},
 			found: func(v view, done int, bad findings) { v.among(bad, done, store.Idle) },
 			ended: func(v, _ view, done int, bad findings) {
@@ -56,7 +58,7 @@ func plays() []play {
 					v.holds(bad, 1, 0, store.Idle, "")
 				}
 			}, count: faultfs.Count{Moments: 5, States: 33}, syncs: 1},
-		{name: "revert", prepare: onTrial, steps: steps{revert}, found: foundReverting, ended: endedReverting, count: faultfs.Count{Moments: 10, States: 55}, syncs: 4},
+		{name: "revert", prepare: onTrial, steps: steps{revert}, found: foundReverting, ended: endedReverting, count: faultfs.Count{Moments: 10, States: 57}, syncs: 4},
 		{name: "recover a trial", prepare: onTrial, steps: steps{recovering}, found: foundReverting, ended: endedReverting, count: faultfs.Count{Moments: 10, States: 55}, syncs: 4},
 		{name: "recover a revert", prepare: isReverting, steps: steps{recovering}, found: foundReverting, ended: endedReverting, count: faultfs.Count{Moments: 8, States: 124}, syncs: 3},
 		{name: "restore", prepare: patched, steps: steps{restore}, found: foundRestoring, ended: endedRestoring, count: faultfs.Count{Moments: 10, States: 57}, syncs: 4},

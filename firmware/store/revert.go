@@ -44,7 +44,7 @@ func (s *Store) Restore(sha string, f Fence) error {
 	case sha != "" && sha != st.Generations[n-2].SHA256:
 		return fmt.Errorf("store: restore: %w: that is %.12s…", ErrRestore, st.Generations[n-2].SHA256)
 	}
-	before, err := s.load(st.Generations[n-2])
+	before, err := s.load(st.Generations[n-2].Meta)
 	if err != nil { // or nothing could be put back
 		return fmt.Errorf("store: restore: %w", err)
 	}

@@ -28,7 +28,7 @@ const schema = 1
 // use is never changed: the next one is a clone.
 type state struct {
 	Schema      int
-	Generations []Meta // oldest first; the last one is the committed one
+	Generations []generation // oldest first; the last one is the committed one
 	High        int64
 	Op          Status
 	Quarantine  []quarantined
@@ -36,8 +36,17 @@ type state struct {
 	Epoch       uint64
 	Controller  string
 	History     []Entry
+	Edits       []generation `json:",omitempty"` // local ones that were in force, oldest first: no generations, nothing goes back to them by itself
+	Last        uint64       // the highest number that a generation, an entry or an edit was given
 
 	data []byte // of the committed generation; nil: damaged, or none
+}
+
+// generation is a Meta that was committed, or a local edit that was in force.
+type generation struct {
+	Meta
+	N  uint64 `json:",omitempty"` // its number in the history
+	At int64  `json:",omitempty"` // Unix ms, for display only
 }
 
 type quarantined struct {
@@ -52,13 +61,14 @@ func (st *state) clone() *state {
 	next.Quarantine = slices.Clone(st.Quarantine)
 	next.Nonces = slices.Clone(st.Nonces)
 	next.History = slices.Clone(st.History)
+	next.Edits = slices.Clone(st.Edits)
 	return &next
 }
 
 // current is the committed generation; the zero Meta if there is none.
 func (st *state) current() Meta {
 	if n := len(st.Generations); n > 0 {
-		return st.Generations[n-1]
+		return st.Generations[n-1].Meta
 	}
 	return Meta{}
 }
@@ -71,13 +81,15 @@ func (st *state) names(sha string) bool {
 	if p := st.Op.Phase; (p == Staged || p == Trial) && st.Op.Meta.SHA256 == sha {
 		return true
 	}
-	return slices.ContainsFunc(st.Generations, func(m Meta) bool { return m.SHA256 == sha })
+	is := func(g generation) bool { return g.SHA256 == sha }
+	return slices.ContainsFunc(st.Generations, is) || slices.ContainsFunc(st.Edits, is)
 }
 
 // end gives the operation its last phase and remembers it.
 func (st *state) end(p Phase, reason string, at int64) {
 	st.Op.Phase, st.Op.Reason, st.Op.Since = p, reason, at
-	st.History = newest(append(st.History, Entry{st.Op.Meta, p, reason, at}), maxHistory)
+	st.Last++
+	st.History = newest(append(st.History, Entry{st.Op.Meta, p, reason, at, st.Last}), maxHistory)
 }
 
 // newest drops the oldest beyond n.

@@ -92,6 +92,7 @@ type Entry struct {
 	Phase  Phase
 	Reason string `json:",omitempty"`
 	At     int64  // Unix ms, for display only
+	N      uint64 `json:",omitempty"` // number in the history, rising
 }
 
 // Fence runs write only if its caller may still change the live file, with
@@ -211,7 +212,7 @@ func (s *Store) Before() (Meta, bool) {
 	if n < 2 {
 		return Meta{}, false
 	}
-	return st.Generations[n-2], true
+	return st.Generations[n-2].Meta, true
 }
 
 // HighVersion is the highest version ever committed from a patch. A revert

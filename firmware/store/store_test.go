@@ -157,7 +157,7 @@ func TestAPatchIsCommitted(t *testing.T) {
 	if b, ok := s.Before(); !ok || b.SHA256 != hash(first) || !b.Local {
 		t.Errorf("before: %+v %v", b, ok)
 	}
-	want := []store.Entry{{Meta: meta(2), Phase: store.Committed, At: 42}}
+	want := []store.Entry{{Meta: meta(2), Phase: store.Committed, At: 42, N: 2}}
 	if got := s.History(); !slices.Equal(got, want) {
 		t.Errorf("history %+v", got)
 	}

@@ -32,7 +32,11 @@ func (s *Store) Adopt(data []byte) error {
 		return fmt.Errorf("store: adopt: %w", err)
 	}
 	next := st.clone()
-	next.Generations, next.data = []Meta{m}, slices.Clone(data)
+	g := next.forget(m.SHA256) // in the history already, as an edit
+	if g.N == 0 {
+		g = next.numbered(m, s.o.Wall())
+	}
+	next.Generations, next.data = []generation{g}, slices.Clone(data)
 	return wrap("adopt", s.save(next))
 }
 
@@ -180,11 +184,12 @@ func (s *Store) Commit() error {
 		return fmt.Errorf("store: commit: %w", err)
 	}
 	next := st.clone()
-	next.Generations, next.data = newest(append(next.Generations, m), s.o.Keep), data
+	next.end(Committed, "", s.o.Wall())
+	g := generation{m, next.Last, next.Op.Since}
+	next.Generations, next.data = newest(append(next.Generations, g), s.o.Keep), data
 	if !m.Local {
 		next.High = max(next.High, m.Version)
 	}
-	next.end(Committed, "", s.o.Wall())
 	return wrap("commit", s.save(next))
 }
 
