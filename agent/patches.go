@@ -38,13 +38,28 @@ func (p *parts) openStore(ctx context.Context) {
 	if a.settle == 0 {
 		a.settle = settleFor
 	}
-	p.patches = a
+	p.patches, p.keep.note = a, a.note
 	if err := a.recover(ctx); err != nil {
 		p.say(report{kind: "trouble", level: levelError, text: "store: " + err.Error(), pairs: pairs("part", "store", "why", err.Error())})
 	}
 	if a.store != nil {
 		p.agree()
+		if p.data != nil { // the last run may have ended before it was noted
+			p.keep.history(p.data, p.baseline)
+		}
 	}
+}
+
+// note keeps a local edit that is in force in the store's history. What the
+// fleet committed is in it already, but for the drone's first configuration.
+func (a *applier) note(edit []byte, baseline string) error {
+	if !a.opened.Load() {
+		return errAgain
+	}
+	if _, m, _ := a.store.Committed(); m.SHA256 != "" && config.Hash(edit) == baseline {
+		return nil
+	}
+	return a.store.Noted(edit)
 }
 
 // agree puts the committed configuration in force where the agent's own state

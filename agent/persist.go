@@ -30,6 +30,7 @@ type persister struct {
 	mu       sync.Mutex
 	pause    *pause.Saved
 	config   []byte
+	edit     []byte // for the history
 	baseline string
 	dropped  uint64 // reports since the last one written
 
@@ -38,9 +39,10 @@ type persister struct {
 	state   *stateFile
 	last    string // path of the last good configuration
 	sys     durable.Sys
-	wake    func()                 // the journal has something new
-	patches func(report []byte)    // the newest patch report, for what the broker retains
-	trouble func(part, why string) // a write failed; "" : it works again
+	wake    func()                                   // the journal has something new
+	patches func(report []byte)                      // the newest patch report, for what the broker retains
+	note    func(edit []byte, baseline string) error // keeps what is in force for the history; nil: nobody does
+	trouble func(part, why string)                   // a write failed; "" : it works again
 	log     *slog.Logger
 	n       uint64 // of the last event of this boot
 	counted bool   // n has gone on from the journal's newest
@@ -98,7 +100,7 @@ func (p *persister) keepPause(s pause.Saved) {
 // keepConfig implements keeper.
 func (p *persister) keepConfig(data []byte, baseline string) {
 	p.mu.Lock()
-	p.config, p.baseline = data, baseline
+	p.config, p.edit, p.baseline = data, data, baseline
 	p.mu.Unlock()
 	p.nudge()
 }
@@ -199,9 +201,12 @@ func clipped(pairs []telemetry.Evidence) []telemetry.Evidence {
 // for the next try, unless something newer has come.
 func (p *persister) flush() {
 	p.mu.Lock()
-	saved, config, baseline := p.pause, p.config, p.baseline
-	p.pause, p.config = nil, nil
+	saved, config, edit, baseline := p.pause, p.config, p.edit, p.baseline
+	p.pause, p.config, p.edit = nil, nil, nil
 	p.mu.Unlock()
+	if edit != nil {
+		p.history(edit, baseline)
+	}
 	if saved == nil && config == nil {
 		return
 	}
@@ -223,6 +228,25 @@ func (p *persister) flush() {
 	}
 	p.mu.Unlock()
 	p.outcome("state", errors.Join(errConfig, errPause))
+}
+
+// history notes an edit, or keeps it for the next try: the store may not be open
+// yet.
+func (p *persister) history(edit []byte, baseline string) {
+	if p.note == nil {
+		return
+	}
+	err := p.note(edit, baseline)
+	if err != nil {
+		p.mu.Lock()
+		if p.edit == nil {
+			p.edit = edit
+		}
+		p.mu.Unlock()
+	}
+	if err != errAgain {
+		p.outcome("history", err)
+	}
 }
 
 // outcome tells the loop, which tells the world, when writing begins to fail
