@@ -10,14 +10,14 @@ import (
 // however many there are, no patch is pushed out.
 const (
 	maxEdits = 8
-	briefMS  = 60_000 // what was in force for less is not kept when the next edit comes
+	briefMS  = 60_000 // how fast edits follow each other, of which the first and the last are kept
 )
 
 // Noted keeps data, that somebody has edited on the drone and that are in force
 // now, for the history, with their content. Nothing else changes: neither the
 // live file nor what a revert brings back nor HighVersion. The committed content
-// and the newest edit once more are not noted again; edits that follow each
-// other within a minute count as one, the last.
+// and the newest edit once more are not noted again; of edits that follow each
+// other within a minute the first and the last are kept.
 func (s *Store) Noted(data []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -34,13 +34,18 @@ func (s *Store) Noted(data []byte) error {
 		return wrap("edit", err)
 	}
 	next := st.clone()
-	if now >= last.At && now-last.At < briefMS {
-		next.forget(last.SHA256)
+	if n := len(next.Edits); n > 1 && soon(last.At, now) {
+		// Numbers are left out where others have given way before.
+		if first := next.Edits[n-2]; soon(first.At, last.At) || last.N-first.N > 1 {
+			next.forget(last.SHA256)
+		}
 	}
 	next.forget(m.SHA256)
 	next.Edits = newest(append(next.Edits, next.numbered(m, now)), maxEdits)
 	return wrap("edit", s.save(next))
 }
+
+func soon(at, then int64) bool { return then >= at && then-at < briefMS }
 
 // lastEdit is the newest edit since the committed generation; the zero
 // generation: there is none.

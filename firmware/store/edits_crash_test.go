@@ -7,7 +7,7 @@ import (
 )
 
 // edit notes a local edit, content n. The plays' clock stands still at 0, so
-// that a second one takes the place of the first.
+// that a third one takes the place of the second.
 func edit(n int) func(*store.Store) error {
 	return func(s *store.Store) error { return s.Noted(content(n)) }
 }
@@ -35,7 +35,7 @@ func (v view) edits(bad findings, acknowledged int, ns ...int) {
 }
 
 func foundEdits(v view, done int, bad findings) {
-	v.edits(bad, []int{0, 5, 6}[done], 5, 6)
+	v.edits(bad, []int{0, 5, 6, 8}[done], 5, 6, 8)
 	v.holds(bad, 2, 2, store.Committed, "")
 }
 
