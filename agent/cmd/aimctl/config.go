@@ -23,11 +23,11 @@ const (
 func (a *app) configCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
-		Short: "Check a configuration file, or look up its keys",
+		Short: "The live file: check, history, differences, edit, go back; its keys",
 		Args:  cobra.ArbitraryArgs,
 		RunE:  group,
 	}
-	cmd.AddCommand(a.checkCmd(), a.keysCmd())
+	cmd.AddCommand(a.checkCmd(), a.historyCmd(), a.diffCmd(), a.editCmd(), a.revertCmd(), a.keysCmd())
 	return cmd
 }
 

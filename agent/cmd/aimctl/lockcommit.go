@@ -3,9 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -46,35 +44,11 @@ in a commit. The live file is untouched then.`,
 			if _, err := config.CheckLive(argv[0], data, id.Safety); err != nil {
 				return &exit{exitRefused, fmt.Errorf("%w\nthe live file is untouched", err)}
 			}
-			staged, err := stageLive(id.Paths.Config, data)
-			if err != nil {
-				return err
-			}
-			err = s.CommitAs(cmd.Context(), epoch, func() error {
-				if err := durable.Switch(durable.Linux, id.Paths.Config, filepath.Base(staged)); err != nil {
-					return err
-				}
-				// What killed commits have left. Whoever has staged a file just now
-				// has no lease, and would be refused.
-				_ = durable.Sweep(durable.Linux, id.Paths.Config)
-				return nil
-			})
-			if err == nil {
-				return nil
-			}
-			_ = os.Remove(staged)
-			return commitRefused(err)
+			return commitRefused(putLive(id.Paths.Config, data, func(write func() error) error {
+				return s.CommitAs(cmd.Context(), epoch, write)
+			}))
 		},
 	}
-}
-
-// stageLive writes data, synced, beside the live file, under a name of its own:
-// a writer whose lease is over must not touch what another has staged. A kill
-// leaves what the next commit sweeps.
-func stageLive(live string, data []byte) (string, error) {
-	dir, base := filepath.Split(live)
-	as := fmt.Sprintf(".%s.%016x.tmp", base, rand.Uint64())
-	return filepath.Join(dir, as), durable.Stage(durable.Linux, live, as, data, 0o644)
 }
 
 func commitRefused(err error) error {
