@@ -7,17 +7,17 @@ import (
 )
 
 // Bounds of the local edits that are remembered. They have room of their own:
-// however many there are, no patch is pushed out.
+// however many there are, no patch is pushed out. Once it is full, those that
+// follow each other quickly push out one another, and not what is older.
 const (
 	maxEdits = 8
-	briefMS  = 60_000 // how fast edits follow each other, of which the first and the last are kept
+	soonMS   = 60_000
 )
 
 // Noted keeps data, that somebody has edited on the drone and that are in force
 // now, for the history, with their content. Nothing else changes: neither the
 // live file nor what a revert brings back nor HighVersion. The committed content
-// and the newest edit once more are not noted again; of edits that follow each
-// other within a minute the first and the last are kept.
+// and the newest edit once more are not noted again.
 func (s *Store) Noted(data []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -34,7 +34,7 @@ func (s *Store) Noted(data []byte) error {
 		return wrap("edit", err)
 	}
 	next := st.clone()
-	if n := len(next.Edits); n > 1 && soon(last.At, now) {
+	if n := len(next.Edits); n == maxEdits && soon(last.At, now) {
 		// Numbers are left out where others have given way before.
 		if first := next.Edits[n-2]; soon(first.At, last.At) || last.N-first.N > 1 {
 			next.forget(last.SHA256)
@@ -45,7 +45,7 @@ func (s *Store) Noted(data []byte) error {
 	return wrap("edit", s.save(next))
 }
 
-func soon(at, then int64) bool { return then >= at && then-at < briefMS }
+func soon(at, then int64) bool { return then >= at && then-at < soonMS }
 
 // lastEdit is the newest edit since the committed generation; the zero
 // generation: there is none.

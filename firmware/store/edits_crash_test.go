@@ -2,14 +2,27 @@ package store_test
 
 import (
 	"bytes"
+	"errors"
 
 	"github.com/aim-control/aimlock/firmware/store"
 )
 
 // edit notes a local edit, content n. The plays' clock stands still at 0, so
-// that a third one takes the place of the second.
+// that one beyond those that have room takes the place of the newest.
 func edit(n int) func(*store.Store) error {
 	return func(s *store.Store) error { return s.Noted(content(n)) }
+}
+
+// follows is the edit that may have come after an acknowledged one.
+var follows = map[int]int{9: 5, 5: 6, 6: 8}
+
+// edited has room for one edit more.
+func edited(s *store.Store) error {
+	err := patched(s)
+	for n := 9; n < 15; n++ {
+		err = errors.Join(err, s.Noted(content(n)))
+	}
+	return err
 }
 
 // edits judges the edits that a store knows of: each is one of ns, with its
@@ -27,7 +40,7 @@ func (v view) edits(bad findings, acknowledged int, ns ...int) {
 		if n == 0 || err != nil || !bytes.Equal(data, content(n)) {
 			bad.add("an edit without its content: %d, %v", n, err)
 		}
-		there = there || n >= acknowledged
+		there = there || n == acknowledged || n == follows[acknowledged]
 	}
 	if !there {
 		bad.add("edit %d was acknowledged and is forgotten", acknowledged)
@@ -35,7 +48,7 @@ func (v view) edits(bad findings, acknowledged int, ns ...int) {
 }
 
 func foundEdits(v view, done int, bad findings) {
-	v.edits(bad, []int{0, 5, 6, 8}[done], 5, 6, 8)
+	v.edits(bad, []int{9, 5, 6, 8}[done], 5, 6, 8, 9, 10, 11, 12, 13, 14)
 	v.holds(bad, 2, 2, store.Committed, "")
 }
 

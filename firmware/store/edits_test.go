@@ -98,33 +98,39 @@ func TestHistory(t *testing.T) {
 	}
 }
 
-// A script that edits the file every ten seconds takes two places, careful hands
-// eight, and no patch is pushed out.
+// A script that edits the file every ten seconds takes the places that are free
+// and pushes nothing out; nor does anybody push a patch out.
 func TestEditsAreBounded(t *testing.T) {
 	t.Parallel()
 	disk := newDisk()
 	s, now := clocked(t, disk)
-	must(t, s.Adopt(first), apply(s, 2), s.Noted(content(3)))
+	must(t, s.Adopt(first), apply(s, 2))
+	for n := range 5 {
+		now.Add(60_000)
+		must(t, s.Noted(content(10+n)))
+	}
+	now.Add(60_000)
+	must(t, s.Noted(content(20)), s.Noted(content(21)))
 	for n := range 200 {
 		now.Add(10_000)
 		must(t, s.Noted(fmt.Appendf(nil, "n = %d\n", n)))
 	}
 	must(t, s.Noted(content(4)))
-	if got := listed(t, disk); got != "204 IDLE +4, 3 IDLE +3, 2 COMMITTED +!2, 1 COMMITTED +1" {
+	if got := listed(t, disk); got != "210 IDLE +4, 9 IDLE +21, 8 IDLE +20, 7 IDLE +14, 6 IDLE +13, 5 IDLE +12, 4 IDLE +11, 3 IDLE +10, 2 COMMITTED +!2, 1 COMMITTED +1" {
 		t.Errorf("after a flood: %s", got)
 	}
 	for n := range 12 {
 		now.Add(60_000)
 		must(t, s.Noted(content(10+n)))
 	}
-	want := "216 IDLE +21, 215 IDLE +20, 214 IDLE +19, 213 IDLE +18, 212 IDLE +17, 211 IDLE +16, 210 IDLE +15, 209 IDLE +14, 2 COMMITTED +!2, 1 COMMITTED +1"
+	want := "222 IDLE +21, 221 IDLE +20, 220 IDLE +19, 219 IDLE +18, 218 IDLE +17, 217 IDLE +16, 216 IDLE +15, 215 IDLE +14, 2 COMMITTED +!2, 1 COMMITTED +1"
 	if got := listed(t, disk); got != want {
 		t.Errorf("after many: %s", got)
 	}
 	only(t, disk, 1, 2, 14, 15, 16, 17, 18, 19, 20, 21)
 	now.Add(-1e9) // the clock was wrong
 	must(t, s.Noted(content(5)))
-	if got := listed(t, disk); !strings.HasPrefix(got, "217 IDLE +5, 216 IDLE +21, ") {
+	if got := listed(t, disk); !strings.HasPrefix(got, "223 IDLE +5, 222 IDLE +21, ") {
 		t.Errorf("with the clock set back: %s", got)
 	}
 }

@@ -32,7 +32,7 @@ type steps = []func(*store.Store) error
 
 func plays() []play {
 	return []play{
-		{name: "edits", prepare: patched, steps: steps{edit(5), edit(6), edit(8)}, found: foundEdits, ended: endedEdits, count: faultfs.Count{Moments: 18, States: 62}, syncs: 9},
+		{name: "edits", prepare: edited, steps: steps{edit(5), edit(6), edit(8)}, found: foundEdits, ended: endedEdits, count: faultfs.Count{Moments: 18, States: 62}, syncs: 9},
 		{name: "an edit, on trial", prepare: onTrial, steps: steps{edit(5), revert}, found: foundEditOnTrial, ended: endedEditOnTrial, count: faultfs.Count{Moments: 15, States: 76}, syncs: 7},
 		{name: "adopt", steps: steps{adopt},
 			found: func(v view, done int, bad findings) { v.among(bad, done, store.Idle) },

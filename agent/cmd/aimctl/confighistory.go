@@ -98,8 +98,8 @@ took over. It reads the agent's state folder and takes nothing, whether the agen
 runs or not.
 
 Kept are eight patches, how the last ones ended that did not stay, and beside
-them eight local edits; of edits that follow each other within a minute the first
-and the last.
+them eight local edits; where a program edits in quick succession, its edits push
+out one another and nothing else. A content that comes again gets a new number.
 Numbers never change. "config diff" and "config revert" take them.`,
 		Example: "  aimctl config history",
 		Args:    args(cobra.NoArgs),
