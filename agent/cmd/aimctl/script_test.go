@@ -72,7 +72,7 @@ func TestScripts(t *testing.T) {
 			"broker": cmdBroker, "drone": cmdDrone, "publish": cmdPublish, "subscribed": cmdSubscribed, "cut": cmdCut,
 			"trust": cmdTrust, "aged": cmdAged,
 			"patrol": cmdPatrol, "free": cmdFree, "flies": cmdFlies, "makepatch": cmdMakePatch, "jsonlines": cmdJSONLines,
-			"remembers": cmdRemembers, "unpack": cmdUnpack,
+			"remembers": cmdRemembers, "unpack": cmdUnpack, "keeps": cmdKeeps,
 		},
 	})
 }

@@ -59,10 +59,11 @@ func (n Notes) Add(sys durable.Sys, state string, note Note) error {
 	return durable.Replace(sys, notesFile(state), append(b, '\n'), 0o644)
 }
 
-// who is the newest that has edited this content.
-func (n Notes) who(sha string) string {
+// who is the newest that had put this content in place when, at atMS, the agent
+// took it over.
+func (n Notes) who(sha string, atMS int64) string {
 	for i := len(n) - 1; i >= 0; i-- {
-		if n[i].SHA256 == sha {
+		if n[i].SHA256 == sha && n[i].AtMS <= atMS {
 			return n[i].Who
 		}
 	}

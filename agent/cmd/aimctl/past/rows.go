@@ -47,7 +47,7 @@ func List(p *store.Past, inForce string, version func(sha string) int64, notes N
 		r := Row{N: it.N, Version: m.Version, SHA256: m.SHA256, AtMS: it.At, Patch: m.Patch, Rollout: m.Rollout,
 			Local: m.Patch == "", State: word(it.Phase), Reason: it.Reason, Kept: it.Kept}
 		if r.Local {
-			r.Who = notes.who(m.SHA256)
+			r.Who = notes.who(m.SHA256, it.At)
 		}
 		if r.Version == 0 && r.Kept {
 			r.Version = version(m.SHA256)
