@@ -45,21 +45,17 @@ func (p *parts) openStore(ctx context.Context) {
 	if a.store != nil {
 		p.agree()
 		if p.data != nil { // the last run may have ended before it was noted
-			p.keep.history(p.data, p.baseline)
+			p.keep.history(p.data)
 		}
 	}
 }
 
-// note keeps a local edit that is in force in the store's history. What the
-// fleet committed is in it already, but for the drone's first configuration.
-func (a *applier) note(edit []byte, baseline string) error {
+// note keeps what is in force in the store's history, if it is none of its own.
+func (a *applier) note(data []byte) error {
 	if !a.opened.Load() {
 		return errAgain
 	}
-	if _, m, _ := a.store.Committed(); m.SHA256 != "" && config.Hash(edit) == baseline {
-		return nil
-	}
-	return a.store.Noted(edit)
+	return a.store.Noted(data)
 }
 
 // agree puts the committed configuration in force where the agent's own state

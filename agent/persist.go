@@ -39,10 +39,10 @@ type persister struct {
 	state   *stateFile
 	last    string // path of the last good configuration
 	sys     durable.Sys
-	wake    func()                                   // the journal has something new
-	patches func(report []byte)                      // the newest patch report, for what the broker retains
-	note    func(edit []byte, baseline string) error // keeps what is in force for the history; nil: nobody does
-	trouble func(part, why string)                   // a write failed; "" : it works again
+	wake    func()                  // the journal has something new
+	patches func(report []byte)     // the newest patch report, for what the broker retains
+	note    func(data []byte) error // keeps what is in force for the history; nil: nobody does
+	trouble func(part, why string)  // a write failed; "" : it works again
 	log     *slog.Logger
 	n       uint64 // of the last event of this boot
 	counted bool   // n has gone on from the journal's newest
@@ -205,7 +205,7 @@ func (p *persister) flush() {
 	p.pause, p.config, p.edit = nil, nil, nil
 	p.mu.Unlock()
 	if edit != nil {
-		p.history(edit, baseline)
+		p.history(edit)
 	}
 	if saved == nil && config == nil {
 		return
@@ -232,11 +232,11 @@ func (p *persister) flush() {
 
 // history notes an edit, or keeps it for the next try: the store may not be open
 // yet.
-func (p *persister) history(edit []byte, baseline string) {
+func (p *persister) history(edit []byte) {
 	if p.note == nil {
 		return
 	}
-	err := p.note(edit, baseline)
+	err := p.note(edit)
 	if err != nil {
 		p.mu.Lock()
 		if p.edit == nil {
