@@ -39,7 +39,8 @@ Exit code: 0 when they are the same bytes, 1 when they differ, 2 when they canno
 be compared.`,
 		Example: "  aimctl config diff 6 live\n" +
 			"  aimctl config diff live next.conf",
-		Args: args(cobra.ExactArgs(2)),
+		Args:              args(cobra.ExactArgs(2)),
+		ValidArgsFunction: a.completeHistory(2, liveWord),
 		RunE: func(_ *cobra.Command, argv []string) error {
 			same, err := a.configDiff(argv[0], argv[1])
 			switch {

@@ -108,7 +108,7 @@ func (e *editing) finish(ctx context.Context) error {
 	if !e.yes {
 		switch answer, err := e.a.question(ctx, e.say, "\nPut it in place? (y)es, (e)dit again, e(x)it without saving:", "yYeExXnN"); {
 		case err != nil:
-			return fmt.Errorf("%w (--yes does not ask)", err)
+			return unanswered(err)
 		case answer == "e", answer == "E":
 			return errAgain
 		case answer != "y" && answer != "Y":

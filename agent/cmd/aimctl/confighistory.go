@@ -42,7 +42,7 @@ func (a *app) history() (*history, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%w: %s is not there", errNoHistory, h.folder())
 	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("may not read the drone's history: run it as root, sudo aimctl …: %w", err)
+		return nil, fmt.Errorf("may not read the drone's history, run aimctl as root: %w", err)
 	case err != nil:
 		return nil, err
 	}
@@ -156,6 +156,23 @@ func (h *history) newest() string {
 // next is what the next patch must be.
 func (h *history) next() string {
 	return fmt.Sprintf("The next patch must have a version above %d: no local change raises that.", h.past.High)
+}
+
+// completeHistory completes up to most numbers of the history, and words, for a
+// shell.
+func (a *app) completeHistory(most int, words ...cobra.Completion) cobra.CompletionFunc {
+	return func(_ *cobra.Command, before []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		h, err := a.history()
+		if err != nil || len(before) >= most {
+			return nil, cobra.ShellCompDirectiveDefault
+		}
+		for _, r := range h.rows {
+			if r.N > 0 && r.Kept {
+				words = append(words, cobra.CompletionWithDesc(fmt.Sprint(r.N), fmt.Sprintf("version %d, %s, %s", r.Version, r.From(), r.State)))
+			}
+		}
+		return words, cobra.ShellCompDirectiveDefault
+	}
 }
 
 // find is the row that a number or the beginning of a hash names; ok is false

@@ -95,7 +95,8 @@ func (c *localChange) onTrial() error {
 	return nil
 }
 
-// check lists what is wrong with a file, and says so on c.say; false: faults.
+// check is the version in a file, or config.Problems: all that is wrong with it,
+// the drone's safety floor included.
 func (c *localChange) check(name string, data []byte) (version int64, err error) {
 	live, err := config.CheckLive(name, data, c.id.Safety)
 	if err != nil {
@@ -122,7 +123,7 @@ func (c *localChange) put(ctx context.Context, next []byte) error {
 		return &exit{exitTemp, errors.New("the lock is not ours: the live file is untouched")}
 	}
 	if err != nil {
-		return plain(err)
+		return commitRefused(err)
 	}
 	if gone := lease.Reclaimed(); gone != nil {
 		fmt.Fprintf(c.a.err, "aimctl: took over the lock of a holder that is gone: %v\n", gone)

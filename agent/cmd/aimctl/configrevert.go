@@ -40,6 +40,8 @@ the lock, a patch is on trial, or the live file was changed meanwhile.`,
 		Example: "  aimctl config revert 6",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE:    func(cmd *cobra.Command, argv []string) error { return a.configRevert(cmd, argv[0], f) },
+
+		ValidArgsFunction: a.completeHistory(1),
 	}
 	f.flags(cmd)
 	return cmd
@@ -83,7 +85,7 @@ func (a *app) configRevert(cmd *cobra.Command, word string, f changeFlags) error
 	if !c.yes {
 		answer, err := a.question(cmd.Context(), c.say, "\nPut it in place? (y)es, (n)o:", "yYnN")
 		if err != nil {
-			return fmt.Errorf("%w: the live file is untouched (--yes does not ask)", err)
+			return unanswered(err)
 		}
 		if answer == "n" || answer == "N" {
 			return errDeclined

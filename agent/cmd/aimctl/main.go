@@ -6,6 +6,10 @@
 //	aimctl doctor                        what is wrong with this drone, and the remedy
 //	aimctl bundle                        all that a diagnosis needs, in one archive
 //	aimctl config check FILE             is this file good
+//	aimctl config history                what was in force, newest first
+//	aimctl config diff A B               how two of them, or files, differ
+//	aimctl config edit                   edit the live file: on a copy, checked, locked
+//	aimctl config revert N               make something older the live file again
 //	aimctl config keys                   every key there is
 //	aimctl lock status                   who holds the configuration lock
 //	aimctl lock run -- CMD               run a command under the lock
@@ -20,7 +24,8 @@
 //
 // Exit codes: 0 done, 1 failed, 2 usage, 3 refused by policy. "lock run" ends
 // with its command's code, or with 75 when it did not get the lock; "rollout
-// start" with 4 when it was stopped, with 75 when it is to be gone on with.
+// start" with 4 when it was stopped, with 75 when it is to be gone on with;
+// "config diff" ends with 0, 1 or 2 as diff does.
 package main
 
 import (

@@ -15,6 +15,14 @@ var (
 	errCut = errors.New("interrupted")
 )
 
+// unanswered is the error of a question before a change.
+func unanswered(err error) error {
+	if errors.Is(err, errNoAnswer) {
+		err = fmt.Errorf("%w (--yes does not ask)", err)
+	}
+	return fmt.Errorf("the live file is untouched: %w", err)
+}
+
 // maxAnswer bounds an answer, bytes.
 const maxAnswer = 200
 
