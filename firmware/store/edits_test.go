@@ -96,6 +96,7 @@ func TestHistory(t *testing.T) {
 	if after := listed(t, disk); after != before {
 		t.Errorf("after a restart:\n%s, before it:\n%s", after, before)
 	}
+	must(t, s.Close())
 }
 
 // A script that edits the file every ten seconds takes the places that are free

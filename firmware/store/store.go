@@ -15,6 +15,8 @@
 //   - The state is one value in two slots; each arrow above is one synced
 //     write of it. TRIAL and REVERTING are on disk before the live file is
 //     touched, COMMITTED and REVERTED after it is durable.
+//   - A local edit that was in force (Noted) is kept by its hash too, for the
+//     history (Peek) alone: it is no generation, and nothing goes back to it.
 //   - The live file changes only by a rename of the shadow beside it, followed
 //     by a sync of the directory, both inside the caller's [Fence]. Where that is
 //     not enough, as on FAT, two slots beside it hold the truth ([SlotsName]).

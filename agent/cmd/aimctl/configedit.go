@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/aim-control/aimlock/agent/config"
+	"github.com/aim-control/aimlock/firmware/durable"
 )
 
 func (a *app) editCmd() *cobra.Command {
@@ -211,7 +212,11 @@ func (e *editing) kept(why error) error {
 		sha := config.Hash(e.base)
 		_ = e.a.printJSON(changed{SHA256: sha, Was: sha, NextAbove: e.high(), Copy: e.path})
 	}
-	fmt.Fprintf(e.a.err, "aimctl: NOT in place. What you have edited stays in\n  %s\n", e.path)
+	where := "NOT in place. What"
+	if errors.Is(why, durable.ErrUnsure) {
+		where = "what"
+	}
+	fmt.Fprintf(e.a.err, "aimctl: %s you have edited stays in\n  %s\n", where, e.path)
 	if !errors.Is(why, errFaulty) && why != error(errDeclined) {
 		fmt.Fprintf(e.a.err, "To put it in place later, over whatever is there then:\n  aimctl lock run -- aimctl lock commit %s\n", quoted(e.path))
 	}
