@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/aim-control/aimlock/agent/config"
+	"github.com/aim-control/aimlock/agent/telemetry"
 	"github.com/aim-control/aimlock/firmware/durable"
-	"github.com/aim-control/aimlock/firmware/patch"
 	"github.com/aim-control/aimlock/firmware/store"
 )
 
@@ -35,11 +35,20 @@ func (b *patchBench) remembers(want string) {
 	b.eventually("the history "+want, func() bool { return b.past() == want })
 }
 
+// edit changes the live file as editors do, and waits until it is in force. An
+// empty file is a configuration too, so none may show in between.
 func (b *patchBench) edit(text string) {
 	b.t.Helper()
-	if err := os.WriteFile(b.Identity.Paths.Config, []byte(text), 0o644); err != nil {
+	next := b.Identity.Paths.Config + "~"
+	err := os.WriteFile(next, []byte(text), 0o644)
+	if err == nil {
+		err = os.Rename(next, b.Identity.Paths.Config)
+	}
+	if err != nil {
 		b.t.Fatal(err)
 	}
+	var st telemetry.Status
+	b.wait("the edit in force", telemetry.LeafStatus, &st, func() bool { return st.Config.SHA256 == config.Hash([]byte(text)) })
 }
 
 // TestLocalEditsInTheHistory: what was edited on the drone and adopted is in
@@ -73,7 +82,6 @@ func TestLocalEditsInTheHistory(t *testing.T) {
 	b.remembers("p9 REVERTED, " + short(edited) + " IDLE, p8 COMMITTED, " + first + " COMMITTED")
 
 	b.edit(edited)
-	b.eventually("the edit is in force again", func() bool { return b.inForce() == config.Hash([]byte(edited)) })
 	b.sendRaw("back", b.patch("p8", 8, newFile, nil).Revert)
 	if r := b.reported("p8", patchReverted); r.Reason != "ordered" {
 		t.Errorf("%+v", r)
@@ -83,10 +91,4 @@ func TestLocalEditsInTheHistory(t *testing.T) {
 	if p, err := store.Peek(durable.Linux, filepath.Join(b.Identity.Paths.State, storeName)); err != nil || p.High != 8 {
 		t.Errorf("highest version %+v, %v", p, err)
 	}
-}
-
-// inForce is the hash of the configuration that outlives a restart.
-func (b *patchBench) inForce() string {
-	data, _ := os.ReadFile(filepath.Join(b.Identity.Paths.State, lastGoodName))
-	return patch.Hash(data)
 }
