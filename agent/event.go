@@ -14,6 +14,7 @@ const (
 	tick       kind = iota // nothing: a deadline has come
 	motorTemp              // index, milliC, ok
 	compTemp               // milliC, ok
+	supply                 // index, power, ok
 	line                   // index (a lineID), level
 	lockReport             // lock
 	liveFile               // change
@@ -45,6 +46,7 @@ type event struct {
 	at     int64 // clock of the loop, ns; the sample's or edge's own time
 	index  int
 	milliC int32
+	power  power
 	ok     bool
 	level  pause.Tri
 	text   string

@@ -1,11 +1,15 @@
 package agent
 
-import "github.com/aim-control/aimlock/agent/pause"
+import (
+	"github.com/aim-control/aimlock/agent/pause"
+	"github.com/aim-control/aimlock/board"
+)
 
 // facts is what the loop has seen last, with its time.
 type facts struct {
 	motors    [pause.MaxMotors]reading
 	companion reading
+	supplies  [board.MaxSupplies]supplyFact
 	line      [lines]lineFact
 	started   int64 // before started+staleAfter nothing is called lost
 	clash     int64 // since when DISARMED and HOLDING are both on; 0: they are not
@@ -15,6 +19,25 @@ type reading struct {
 	milliC int32
 	at     int64 // of the last good sample
 	ok     bool  // there was one, and it is not stale
+}
+
+// power is what a supply gives: milli-units, so that a sum of 85 V and 16 kA
+// fits.
+type power struct{ milliV, milliA, milliW int32 }
+
+// supplyFact is a supply's last good sample. Nothing is decided by it: it is
+// reported.
+type supplyFact struct {
+	power
+	at   int64
+	ok   bool // there was one
+	lost bool // as last reported
+}
+
+func (s *supplyFact) take(p power, ok bool, at int64) {
+	if ok {
+		s.power, s.at, s.ok = p, at, true
+	}
 }
 
 type lineFact struct {
@@ -72,7 +95,8 @@ func (r *reading) take(milliC int32, ok bool, at int64) {
 	}
 }
 
-// lost tells whether the reading is UNKNOWN: none was good for staleAfter.
-func (f *facts) lost(r reading, now int64) bool {
-	return now-max(r.at, f.started) > int64(staleAfter)
+// lost tells whether a reading whose last good sample is from at is UNKNOWN:
+// none was good for staleAfter.
+func (f *facts) lost(at, now int64) bool {
+	return now-max(at, f.started) > int64(staleAfter)
 }

@@ -159,7 +159,7 @@ func (r *rig) run(ctx context.Context) {
 	wg.Go(func() { r.keep.run(ctx) })
 	wg.Go(func() { _ = r.up.Run(ctx) })
 	for _, bus := range r.hw.Buses {
-		wg.Go(func() { r.src.sampleBus(ctx, bus, []int{0, 1, 2, 3}) })
+		wg.Go(func() { r.src.sampleBus(ctx, bus, []int{0, 1, 2, 3}, []int{0}) })
 	}
 	wg.Go(func() { r.src.sampleCompanion(ctx, r.hw.Companion) })
 	for id, in := range []hal.Input{r.hw.Disarmed, r.hw.Holding, r.hw.Heartbeat} {

@@ -45,5 +45,8 @@ func (l *loop) view() led.View {
 	for _, lost := range l.lostMotor {
 		v.Lost = v.Lost || lost
 	}
+	for i := range l.facts.supplies {
+		v.Lost = v.Lost || l.facts.supplies[i].lost
+	}
 	return v
 }

@@ -41,13 +41,17 @@ func TestWorstStatusFits(t *testing.T) {
 		l.lostMotor[i] = true
 	}
 	l.lostComp, l.fc = true, pause.No
+	for i := range l.facts.supplies {
+		l.ids.supplies = append(l.ids.supplies[:i], strings.Repeat("s", 32))
+		l.facts.supplies[i] = supplyFact{power: power{1 << 30, 1 << 30, 1 << 30}, lost: true}
+	}
 	b := l.statusBytes(l.clock())
 	var st telemetry.Status
 	if err := telemetry.Decode(b, &st); err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("%d of %d bytes", len(b), telemetry.MaxStatus)
-	if len(st.Causes) != 5 || len(st.Faults) < pause.MaxMotors+8 {
+	if len(st.Causes) != 5 || len(st.Faults) < 2*pause.MaxMotors+8 {
 		t.Errorf("not the worst: %+v", st)
 	}
 }

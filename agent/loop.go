@@ -82,7 +82,8 @@ type loop struct {
 type ids struct {
 	drone, fleet, boot, version string
 	motors                      int
-	companion                   bool // has a temperature
+	companion                   bool     // has a temperature
+	supplies                    []string // their names
 }
 
 // run turns until ctx ends. It lets go of request and LEDs on every way out, a
@@ -166,6 +167,8 @@ func (l *loop) observe(ev event, now int64) {
 	case compTemp:
 		l.facts.companion.take(ev.milliC, ev.ok, ev.at)
 		l.step(pause.Event{Kind: pause.CompTemp, At: now, MilliC: ev.milliC, OK: ev.ok})
+	case supply:
+		l.facts.supplies[ev.index].take(ev.power, ev.ok, ev.at)
 	case line:
 		l.facts.take(lineID(ev.index), ev.level, ev.at)
 	case lockReport:

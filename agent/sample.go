@@ -36,17 +36,22 @@ func (s source) send(ctx context.Context, ev event) {
 }
 
 // sampleBus makes a round over a bus's sensors each period until ctx ends;
-// index is each sensor's number as a motor. A stuck transfer takes a second: it
+// index is each temperature's number as a motor, supplies each power monitor's
+// as a supply. A stuck transfer takes a second: it
 // delays this bus alone, and the samples that were due meanwhile are dropped,
 // never made up for.
-func (s source) sampleBus(ctx context.Context, bus hal.SensorBus, index []int) {
+func (s source) sampleBus(ctx context.Context, bus hal.SensorBus, index, supplies []int) {
 	tick := time.NewTicker(busEvery)
 	defer tick.Stop()
 	tell := func(i int, t physic.Temperature, err error) {
 		s.send(ctx, event{kind: motorTemp, at: s.clock(), index: index[i], milliC: milli(t), ok: err == nil})
 	}
+	tellSupply := func(i int, v hal.Supply, err error) {
+		s.send(ctx, event{kind: supply, at: s.clock(), index: supplies[i], ok: err == nil, power: power{
+			int32(v.Voltage / physic.MilliVolt), int32(v.Current / physic.MilliAmpere), int32(v.Power / physic.MilliWatt)}})
+	}
 	for {
-		bus.Round(tell, nil)
+		bus.Round(tell, tellSupply)
 		if !wait(ctx, tick.C) {
 			return
 		}

@@ -222,6 +222,9 @@ func (p *parts) newLoop() *loop {
 		l.troubles = append(l.troubles, "lock")
 	}
 	l.facts.started = now
+	for _, s := range p.s.Board.Supplies {
+		l.ids.supplies = append(l.ids.supplies, s.Name)
+	}
 	return l
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/aim-control/aimlock/agent/pause"
 	"github.com/aim-control/aimlock/agent/telemetry"
+	"github.com/aim-control/aimlock/board"
 )
 
 // messages are the loop's messages and buffers, used again each time.
@@ -14,6 +15,7 @@ type messages struct {
 	telemetry telemetry.Telemetry
 	buf       []byte
 	samples   [pause.MaxMotors]telemetry.Sample
+	supplies  [board.MaxSupplies]telemetry.Supply
 }
 
 const ms = int64(1e6)
@@ -55,12 +57,26 @@ func (l *loop) telemetry(now int64) *telemetry.Telemetry {
 	}
 	t.Motors = l.msg.samples[:l.ids.motors]
 	t.Companion = l.sample(l.facts.companion, now)
+	t.Supply = l.supply(now)
 	return t
 }
 
 func (l *loop) sample(r reading, now int64) telemetry.Sample {
-	return telemetry.Sample{MilliC: r.milliC, AgeMS: int32(min((now-r.at)/ms, 1<<30)), OK: r.ok && now-r.at <= int64(staleAfter)}
+	return telemetry.Sample{MilliC: r.milliC, AgeMS: age(r.at, now), OK: r.ok && now-r.at <= int64(staleAfter)}
 }
+
+// supply is what the supplies give; valid until it is asked for again.
+func (l *loop) supply(now int64) []telemetry.Supply {
+	out := l.msg.supplies[:len(l.ids.supplies)]
+	for i := range out {
+		s := &l.facts.supplies[i]
+		out[i] = telemetry.Supply{MilliV: s.milliV, MilliA: s.milliA, MilliW: s.milliW, AgeMS: age(s.at, now),
+			OK: s.ok && now-s.at <= int64(staleAfter), Name: l.ids.supplies[i]}
+	}
+	return out
+}
+
+func age(at, now int64) int32 { return int32(min((now-at)/ms, 1<<30)) }
 
 // statusBytes is the status as it is now; valid until the next message.
 func (l *loop) statusBytes(now int64) []byte {
@@ -98,6 +114,7 @@ func (l *loop) status(now int64) *telemetry.Status {
 		Pending: l.conf.pending, Problem: clip(l.conf.problem, 1000)}
 	s.Patch, s.LED, s.Online = l.patch, l.pattern.String(), l.online
 	s.Faults = l.faults(s.Faults[:0])
+	s.Supply = l.supply(now)
 	return s
 }
 
@@ -133,6 +150,11 @@ func (l *loop) faults(out []string) []string {
 	}
 	if l.lostComp {
 		out = append(out, "companion")
+	}
+	for i := range l.ids.supplies {
+		if l.facts.supplies[i].lost {
+			out = append(out, "supply:"+l.ids.supplies[i])
+		}
 	}
 	if l.fc == pause.No {
 		out = append(out, "fc")

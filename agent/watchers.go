@@ -27,7 +27,7 @@ func (l *loop) fcChanged(fc pause.Tri, now int64) {
 // back. UNKNOWN alone never pauses.
 func (l *loop) sensorsLost(now int64) {
 	for i := range l.ids.motors {
-		if lost := l.facts.lost(l.facts.motors[i], now); lost != l.lostMotor[i] {
+		if lost := l.facts.lost(l.facts.motors[i].at, now); lost != l.lostMotor[i] {
 			l.lostMotor[i] = lost
 			l.sensorChanged(motorName(i), lost, now)
 			if lost {
@@ -35,13 +35,29 @@ func (l *loop) sensorsLost(now int64) {
 			}
 		}
 	}
-	if lost := l.ids.companion && l.facts.lost(l.facts.companion, now); lost != l.lostComp {
+	if lost := l.ids.companion && l.facts.lost(l.facts.companion.at, now); lost != l.lostComp {
 		l.lostComp = lost
 		l.sensorChanged("companion", lost, now)
 		if lost {
 			l.step(pause.Event{Kind: pause.CompTemp, At: now})
 		}
 	}
+	for i := range l.ids.supplies {
+		s := &l.facts.supplies[i]
+		if lost := l.facts.lost(s.at, now); lost != s.lost {
+			s.lost, l.dirty = lost, true
+			l.supplyChanged(l.ids.supplies[i], lost, now)
+		}
+	}
+}
+
+// supplyChanged reports a power monitor's loss and return: it decides nothing.
+func (l *loop) supplyChanged(name string, lost bool, now int64) {
+	r := report{kind: "sensor.back", level: levelInfo, text: name + ": voltage and current are known again", pairs: pairs("sensor", name)}
+	if lost {
+		r.kind, r.level, r.text = "sensor.lost", levelWarn, name+": no voltage and current for 3 s; UNKNOWN is shown, it neither pauses nor blocks; aimctl doctor looks at the power monitor"
+	}
+	l.say(r, now)
 }
 
 func (l *loop) sensorChanged(name string, lost bool, now int64) {

@@ -11,6 +11,7 @@ import (
 	"github.com/aim-control/aimlock/agent/config"
 	"github.com/aim-control/aimlock/agent/locksmith"
 	"github.com/aim-control/aimlock/agent/telemetry"
+	"github.com/aim-control/aimlock/board"
 )
 
 // newUplink makes the drone's end of MQTT. Connection numbers are reserved on
@@ -120,16 +121,21 @@ func troubleText(part, why string) string {
 
 // sources starts what feeds the loop: a goroutine a bus, a line, a watch.
 func (p *parts) sources(ctx context.Context, wg *sync.WaitGroup, cancel context.CancelCauseFunc) {
-	index := map[string]int{}
-	for i, m := range p.s.Board.Motors {
-		index[m.Name] = i
+	index := map[string]int{} // no motor has a supply's name
+	for _, list := range [][]board.Sensor{p.s.Board.Motors, p.s.Board.Supplies} {
+		for i, s := range list {
+			index[s.Name] = i
+		}
 	}
 	for _, bus := range p.hw.Buses {
-		var of []int
+		var motors, supplies []int
 		for _, s := range bus.Sensors {
-			of = append(of, index[s.Name])
+			motors = append(motors, index[s.Name])
 		}
-		wg.Go(func() { p.src.sampleBus(ctx, bus, of) })
+		for _, s := range bus.Supplies {
+			supplies = append(supplies, index[s.Name])
+		}
+		wg.Go(func() { p.src.sampleBus(ctx, bus, motors, supplies) })
 	}
 	if p.hw.Companion.Sense != nil {
 		wg.Go(func() { p.src.sampleCompanion(ctx, p.hw.Companion) })

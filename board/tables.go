@@ -29,6 +29,7 @@ func sim() *Board {
 		Name:      "sim",
 		Buses:     []Bus{{Name: "motors", Dev: "/dev/i2c-1"}},
 		Motors:    motorsTMP102("motors"),
+		Supplies:  []Sensor{{Name: "battery", Chip: "ina226", Bus: "motors", Addr: 0x40, ShuntMicroOhm: 500, MaxAmps: 100}},
 		Companion: "/sys/class/thermal/thermal_zone0/temp",
 		Inputs: []Line{
 			{Name: Disarmed, Chip: chip, Line: Disarmed, Offset: 0, PullDown: true, Debounce: 5 * time.Millisecond},

@@ -21,13 +21,14 @@ func samples() map[string]Message {
 			LED:    "holding",
 			Faults: []string{"motor2"},
 			Online: true,
+			Supply: []Supply{{22210, 18400, 9, true, 408664, "battery"}},
 		},
 		"telemetry": &Telemetry{
 			Schema: Schema, Boot: boot, TimeMS: ms, Seq: 1859,
 			Lines:     Lines{Disarmed: 1, Holding: 2, FC: 2, Request: 2},
 			Motors:    []Sample{{71250, 12, true}, {70875, 13, true}, {-3, 900, false}, {72000, 15, true}},
 			Companion: Sample{55100, 40, true},
-			Supply:    []Supply{{22210, 18400, 9, true}},
+			Supply:    []Supply{{22210, 18400, 9, true, 408664, "battery"}, {0, 0, 1 << 30, false, 0, "servos"}},
 		},
 		"event": &Event{
 			Schema: Schema, Boot: boot, TimeMS: ms, UpMS: 1856501, N: 17, Kind: "lock.hot", Level: "error",

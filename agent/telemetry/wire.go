@@ -48,8 +48,9 @@ type Status struct {
 	Config    Config   `msg:"cf" json:"config"`
 	Patch     Patch    `msg:"p" json:"patch"`
 	LED       string   `msg:"led" json:"led"`   // the pattern's word, hal/led
-	Faults    []string `msg:"x" json:"faults"`  // what is UNKNOWN: motor2, companion, fc, lock, ...
+	Faults    []string `msg:"x" json:"faults"`  // what is UNKNOWN: motor2, companion, supply:battery, fc, lock, ...
 	Online    bool     `msg:"on" json:"online"` // the broker is reached
+	Supply    []Supply `msg:"su" json:"supply"`
 }
 
 // Cause is one reason to pause that holds now.
@@ -118,12 +119,14 @@ type Sample struct {
 	OK     bool  `msg:"k" json:"ok"` // false: unknown
 }
 
-// Supply is one supply's voltage and current.
+// Supply is one supply's voltage, current and power.
 type Supply struct {
-	MilliV int32 `msg:"v" json:"milli_v"`
-	MilliA int32 `msg:"a" json:"milli_a"`
-	AgeMS  int32 `msg:"g" json:"age_ms"`
-	OK     bool  `msg:"k" json:"ok"`
+	MilliV int32  `msg:"v" json:"milli_v"`
+	MilliA int32  `msg:"a" json:"milli_a"` // positive: out of the supply
+	AgeMS  int32  `msg:"g" json:"age_ms"`
+	OK     bool   `msg:"k" json:"ok"` // false: unknown
+	MilliW int32  `msg:"w" json:"milli_w"`
+	Name   string `msg:"n" json:"name"` // the board table's: battery
 }
 
 // Event is something that happened, with its evidence. N counts per boot, so

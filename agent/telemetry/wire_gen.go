@@ -1858,9 +1858,9 @@ func (z Sample) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *Status) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// map header, size 20
+	// map header, size 21
 	// string "v"
-	o = append(o, 0xde, 0x0, 0x14, 0xa1, 0x76)
+	o = append(o, 0xde, 0x0, 0x15, 0xa1, 0x76)
 	o = msgp.AppendUint8(o, z.Schema)
 	// string "b"
 	o = append(o, 0xa1, 0x62)
@@ -1953,6 +1953,19 @@ func (z *Status) MarshalMsg(b []byte) (o []byte, err error) {
 	// string "on"
 	o = append(o, 0xa2, 0x6f, 0x6e)
 	o = msgp.AppendBool(o, z.Online)
+	// string "su"
+	o = append(o, 0xa2, 0x73, 0x75)
+	o = msgp.AppendArrayHeader(o, uint32(len(z.Supply)))
+	if uint32(len(z.Supply)) > z5817a858limitArrays {
+		return nil, msgp.ErrLimitExceeded
+	}
+	for za0004 := range z.Supply {
+		o, err = z.Supply[za0004].MarshalMsg(o)
+		if err != nil {
+			err = msgp.WrapError(err, "Supply", za0004)
+			return
+		}
+	}
 	return
 }
 
@@ -2183,6 +2196,29 @@ func (z *Status) UnmarshalMsg(bts []byte) (o []byte, err error) {
 				err = msgp.WrapError(err, "Online")
 				return
 			}
+		case "su":
+			var zb0006 uint32
+			zb0006, bts, err = msgp.ReadArrayHeaderBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Supply")
+				return
+			}
+			if zb0006 > z5817a858limitArrays {
+				err = msgp.ErrLimitExceeded
+				return
+			}
+			if cap(z.Supply) >= int(zb0006) {
+				z.Supply = (z.Supply)[:zb0006]
+			} else {
+				z.Supply = make([]Supply, zb0006)
+			}
+			for za0004 := range z.Supply {
+				bts, err = z.Supply[za0004].UnmarshalMsg(bts)
+				if err != nil {
+					err = msgp.WrapError(err, "Supply", za0004)
+					return
+				}
+			}
 		default:
 			bts, err = msgp.Skip(bts)
 			if err != nil {
@@ -2209,19 +2245,24 @@ func (z *Status) Msgsize() (s int) {
 	for za0003 := range z.Faults {
 		s += msgp.StringPrefixSize + len(z.Faults[za0003])
 	}
-	s += 3 + msgp.BoolSize
+	s += 3 + msgp.BoolSize + 3 + msgp.ArrayHeaderSize
+	for za0004 := range z.Supply {
+		s += z.Supply[za0004].Msgsize()
+	}
 	return
 }
 
 // MarshalMsg implements msgp.Marshaler
 func (z *Supply) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// array header, size 4
-	o = append(o, 0x94)
+	// array header, size 6
+	o = append(o, 0x96)
 	o = msgp.AppendInt32(o, z.MilliV)
 	o = msgp.AppendInt32(o, z.MilliA)
 	o = msgp.AppendInt32(o, z.AgeMS)
 	o = msgp.AppendBool(o, z.OK)
+	o = msgp.AppendInt32(o, z.MilliW)
+	o = msgp.AppendString(o, z.Name)
 	return
 }
 
@@ -2266,6 +2307,22 @@ func (z *Supply) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		if zb0001--; zb0001 == 0 {
 			break
 		}
+		z.MilliW, bts, err = msgp.ReadInt32Bytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "MilliW")
+			return
+		}
+		if zb0001--; zb0001 == 0 {
+			break
+		}
+		z.Name, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err, "Name")
+			return
+		}
+		if zb0001--; zb0001 == 0 {
+			break
+		}
 		for ; zb0001 > 0; zb0001-- {
 			bts, err = msgp.Skip(bts)
 			if err != nil {
@@ -2280,7 +2337,7 @@ func (z *Supply) UnmarshalMsg(bts []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *Supply) Msgsize() (s int) {
-	s = 1 + msgp.Int32Size + msgp.Int32Size + msgp.Int32Size + msgp.BoolSize
+	s = 1 + msgp.Int32Size + msgp.Int32Size + msgp.Int32Size + msgp.BoolSize + msgp.Int32Size + msgp.StringPrefixSize + len(z.Name)
 	return
 }
 

@@ -17,7 +17,7 @@ import (
 func TestBreakSaysWhatCanBreak(t *testing.T) {
 	w := New(simBoard(t), 1)
 	for _, row := range []struct{ target, kind, hint string }{
-		{"motor5", nack, "motor4, companion, bus:motors, line:DISARMED"},
+		{"motor5", nack, "motor4, battery, companion, bus:motors, line:DISARMED"},
 		{"motor1", float, "nack, stuck, garbage, reset"},
 		{"bus:motors", stop, "nack, stuck, garbage"},
 		{"line:HOLDING", garbage, "float, cut, stuck, nack"},

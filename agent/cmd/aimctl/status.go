@@ -139,5 +139,8 @@ func decodeStatus(data []byte) (*telemetry.Status, error) {
 	if st.Faults == nil {
 		st.Faults = []string{}
 	}
+	if st.Supply == nil {
+		st.Supply = []telemetry.Supply{}
+	}
 	return st, nil
 }

@@ -32,7 +32,7 @@ func (a *app) watchCmd() *cobra.Command {
 		Use:   "watch",
 		Short: "Every drone of the fleet, live",
 		Long: `watch shows every drone of the fleet as it reports over MQTT: its LEDs, state,
-how long ago it was heard, and why it does not simply fly on.
+supply, how long ago it was heard, and why it does not simply fly on.
 
 In a terminal it is a table that redraws itself (q ends it). Elsewhere it prints
 one line for each change, or with --json one document for each message.
@@ -70,7 +70,12 @@ func (a *app) watch(ctx context.Context, b *broker) error {
 	receive := func(topic string, payload []byte, retained bool) {
 		put(note{msg: fleet.Msg{Topic: topic, Payload: payload, Retained: retained, At: time.Now()}})
 	}
-	connect := func() (telemetry.Link, error) { return b.connect(ctx, 0, fleet.Topics(b.fleet), receive) }
+	_, drawn := a.terminal()
+	topics := fleet.Topics(b.fleet)
+	if drawn = drawn && !a.json; drawn {
+		topics = append(topics, fleet.Telemetry(b.fleet))
+	}
+	connect := func() (telemetry.Link, error) { return b.connect(ctx, 0, topics, receive) }
 	l, err := connect()
 	if err != nil {
 		return err
@@ -80,7 +85,7 @@ func (a *app) watch(ctx context.Context, b *broker) error {
 		defer close(done)
 		b.stay(ctx, l, connect, func(err error) { put(note{link: true, err: err}) })
 	}()
-	if _, ok := a.terminal(); ok && !a.json {
+	if drawn {
 		err = a.watchTable(ctx, b, notes)
 	} else {
 		err = a.watchLines(ctx, notes)

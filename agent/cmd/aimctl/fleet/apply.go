@@ -23,12 +23,32 @@ func (f *Fleet) status(c *Change, m Msg) (bool, error) {
 		was = Summary(d.Status)
 	}
 	d.Status, d.statusAt = &st, d.live(m, st.TimeMS)
+	f.supplies(d, st.Supply, d.statusAt)
 	c.Kind, c.Status, c.Text = KindStatus, &st, Summary(&st)
 	c.News = c.Text != was
 	if st.Requested {
 		c.Level = "warn"
 	}
 	return true, nil
+}
+
+// measured takes a drone's figures: the newest ones count.
+func (f *Fleet) measured(name string, m Msg) error {
+	var t telemetry.Telemetry
+	if err := telemetry.Decode(m.Payload, &t); err != nil {
+		return err
+	}
+	if d := f.drone(name); d != nil {
+		f.supplies(d, t.Supply, d.live(m, t.TimeMS))
+	}
+	return nil
+}
+
+func (f *Fleet) supplies(d *Drone, list []telemetry.Supply, at time.Time) {
+	if !at.Before(d.supplyAt) {
+		d.supply, d.supplyAt = list, at
+		f.powered = f.powered || len(list) > 0
+	}
 }
 
 // clockFloor is the earliest time that is believed of a drone's clock.

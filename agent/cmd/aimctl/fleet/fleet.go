@@ -59,6 +59,9 @@ type Drone struct {
 	Status *telemetry.Status       // nil: none yet
 	Link   *telemetry.Availability // nil: none yet
 
+	supply   []telemetry.Supply // the newest, of a status or of telemetry
+	supplyAt time.Time          // when they were true
+
 	statusAt time.Time // when Status was true
 	linkAt   time.Time // when Link came; zero: before we listened
 	heard    time.Time // last sign of life; zero: none
@@ -73,6 +76,8 @@ type Fleet struct {
 	names  []string // sorted
 	Events []Change // the newest last, at most maxEvents
 	Bad    int      // messages that could not be read
+
+	powered bool // some drone has a supply that it measures
 }
 
 // Topics are what to subscribe to, QoS 0: wildcards over retained topics lose
@@ -83,6 +88,12 @@ func Topics(fleet string) []string {
 		telemetry.Topic(fleet, "+", telemetry.LeafAvailability),
 		telemetry.Topic(fleet, "+", telemetry.LeafEvent),
 	}
+}
+
+// Telemetry is what a table subscribes to besides, for the newest figures. It
+// brings no Change.
+func Telemetry(fleet string) string {
+	return telemetry.Topic(fleet, "+", telemetry.LeafTelemetry)
 }
 
 // Drones lists what is known, by name.
@@ -127,6 +138,8 @@ func (f *Fleet) Apply(m Msg) (c Change, ok bool) {
 		ok, err = f.availability(&c, m)
 	case telemetry.LeafEvent:
 		ok, err = f.happened(&c, m)
+	case telemetry.LeafTelemetry:
+		err = f.measured(name, m)
 	}
 	if err != nil {
 		f.Bad++

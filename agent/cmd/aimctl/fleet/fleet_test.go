@@ -131,7 +131,9 @@ func TestTranscript(t *testing.T) {
 	tick(time.Second)
 	apply("not MessagePack", Msg{Topic: "aim/v1/north/p1/status", Payload: []byte("hello"), At: a.at})
 	apply("not a drone", Msg{Topic: "aim/v1/north/_controller", At: a.at})
-	apply("not asked for", Msg{Topic: "aim/v1/north/p1/telemetry", At: a.at})
+	apply("not asked for", Msg{Topic: "aim/v1/north/p1/patch/offer", At: a.at})
+	apply("telemetry is no news", a.msg("p1", telemetry.LeafTelemetry, &telemetry.Telemetry{Schema: 1}, false))
+	apply("telemetry that cannot be read", Msg{Topic: "aim/v1/north/p1/telemetry", Payload: []byte("x"), At: a.at})
 	golden(t, "transcript.txt", out.String())
 }
 
@@ -154,6 +156,19 @@ func TestView(t *testing.T) {
 	f.Apply(a.event("patrol-02", 1, "b1"))
 	f.Apply(a.msg("patrol-02", telemetry.LeafEvent, &telemetry.Event{Schema: 1, Boot: "b1", N: 2, Kind: "state.paused", Level: "info"}, false))
 	f.Tick(start)
+	supply := func(drone string, list ...telemetry.Supply) {
+		f.Apply(a.msg(drone, telemetry.LeafTelemetry, &telemetry.Telemetry{Schema: 1, Boot: "b1", Supply: list}, false))
+	}
+	battery := telemetry.Supply{MilliV: 15187, MilliA: 18460, MilliW: 280352, AgeMS: 40, OK: true, Name: "battery"}
+	supply("patrol-01", battery)
+	supply("patrol-02", battery, battery)
+	supply("patrol-03", telemetry.Supply{MilliV: 15187, AgeMS: 4000, Name: "battery"})
+	supply("patrol-06", battery)
+	battery.AgeMS = 2900
+	supply("patrol-05", battery)
+	a.at = start.Add(-40 * time.Second)
+	supply("patrol-08", battery) // older than its status, which says nothing of supplies
+	a.at = start
 	now := start.Add(2030 * time.Millisecond)
 	for _, o := range []Look{
 		{Width: 120, Height: 24}, {Width: 80, Height: 24}, {Width: 60, Height: 16}, {Width: 100, Height: 12, Scroll: 3},
@@ -224,8 +239,8 @@ func TestBounds(t *testing.T) {
 
 // FuzzApply feeds any payload to any leaf and draws what comes of it.
 func FuzzApply(f *testing.F) {
-	for i, leaf := range []string{telemetry.LeafStatus, telemetry.LeafAvailability, telemetry.LeafEvent} {
-		for _, m := range []telemetry.Message{&telemetry.Status{Schema: 1}, &telemetry.Availability{Schema: 1}, &telemetry.Event{Schema: 1}} {
+	for i, leaf := range []string{telemetry.LeafStatus, telemetry.LeafAvailability, telemetry.LeafEvent, telemetry.LeafTelemetry} {
+		for _, m := range []telemetry.Message{&telemetry.Status{Schema: 1}, &telemetry.Availability{Schema: 1}, &telemetry.Event{Schema: 1}, &telemetry.Telemetry{Schema: 1}} {
 			b, err := telemetry.Append(nil, m)
 			if err != nil {
 				f.Fatal(err)

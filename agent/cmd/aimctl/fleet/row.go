@@ -42,12 +42,15 @@ func style(r *lipgloss.Renderer) *Style {
 }
 
 // column widths, cells; what is left goes to the last column, the reason.
-type columns struct{ name, state, flight, conf, seen int }
+type columns struct{ name, state, flight, conf, power, seen int }
 
 func (f *Fleet) columns(o Look) columns {
 	c := columns{name: 5, state: 18, flight: 9, conf: 7, seen: 7}
 	for _, n := range f.names {
 		c.name = max(c.name, len(n))
+	}
+	if f.powered && o.Width >= 110 {
+		c.power = 18
 	}
 	if o.Width < 100 {
 		c.conf = 0
@@ -64,14 +67,14 @@ func (f *Fleet) columns(o Look) columns {
 func (f *Fleet) heading(o Look) string {
 	c := f.columns(o)
 	cells := cell("LED", 5) + cell("DRONE", c.name+2) + cell("STATE", c.state) + cell("FLIGHT", c.flight) +
-		cell("CONFIG", c.conf) + cell("HEARD", c.seen) + "WHY"
+		cell("CONFIG", c.conf) + cell("SUPPLY", c.power) + cell("HEARD", c.seen) + "WHY"
 	return o.Style.Bold.Render(clip(" "+cells, o.Width))
 }
 
 func (f *Fleet) row(d *Drone, now time.Time, o Look) string {
 	c := f.columns(o)
 	st := o.Style
-	state, flight, conf, why := "?", "", "", "no status yet"
+	state, flight, conf, supply, why := "?", "", "", d.power(now), "no status yet"
 	if s := d.Status; s != nil {
 		age := now.Sub(d.statusAt)
 		state = fmt.Sprintf("%-11s %s", words.Clean(s.State, 11), words.Short(age+ms(s.UpMS-s.SinceMS)))
@@ -85,7 +88,7 @@ func (f *Fleet) row(d *Drone, now time.Time, o Look) string {
 		tone = st.Dim
 		// What it said last may not be true any more: it must not stand where
 		// the present state stands.
-		state, flight, why = d.gone(now), "", d.last()
+		state, flight, supply, why = d.gone(now), "", "", d.last()
 	case rank == rankUnconfirmed:
 		tone = st.Red
 	case rank > rankWell:
@@ -95,9 +98,31 @@ func (f *Fleet) row(d *Drone, now time.Time, o Look) string {
 	if !d.heard.IsZero() {
 		heard = words.Short(now.Sub(d.heard))
 	}
-	text := cell(d.Name, c.name+2) + cell(state, c.state) + cell(flight, c.flight) + cell(conf, c.conf) + cell(heard, c.seen)
+	text := cell(d.Name, c.name+2) + cell(state, c.state) + cell(flight, c.flight) + cell(conf, c.conf) + cell(supply, c.power) + cell(heard, c.seen)
 	return " " + d.dots(now, o) + "  " + tone.Render(clip(text+why, o.Width-6))
 }
+
+// power says what the first supply gives, how many there are besides, and how
+// old that is unless it is new.
+func (d *Drone) power(now time.Time) string {
+	if len(d.supply) == 0 {
+		return ""
+	}
+	s, text := d.supply[0], "?"
+	if s.OK {
+		text = fmt.Sprintf("%.1fV %.1fA", float64(s.MilliV)/1000, float64(s.MilliA)/1000)
+		if age := now.Sub(d.supplyAt) + ms(int64(s.AgeMS)); age > supplyNew {
+			text += " " + words.Short(age)
+		}
+	}
+	if n := len(d.supply) - 1; n > 0 {
+		text += fmt.Sprintf(" +%d", n)
+	}
+	return text
+}
+
+// supplyNew is the age up to which a figure stands without it.
+const supplyNew = 3 * time.Second
 
 // gone says since when a drone is not there.
 func (d *Drone) gone(now time.Time) string {

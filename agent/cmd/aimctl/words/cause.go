@@ -110,8 +110,11 @@ func (t teller) todo() []string {
 	if len(lines) > 0 {
 		return lines
 	}
-	if len(t.st.Faults) > 0 {
+	if slices.ContainsFunc(t.st.Faults, func(f string) bool { return !isSupply(f) }) {
 		return []string{"See to what is listed under Faults (cable, power). Until then no patch is applied."}
+	}
+	if len(t.st.Faults) > 0 {
+		return []string{"See to what is listed under Faults (cable, power)."}
 	}
 	return []string{"Nothing."}
 }

@@ -15,6 +15,9 @@ var faultText = map[string]string{
 	"state":        "what must survive a restart cannot be kept on the disk: is it full?",
 }
 
+// isSupply tells whether a fault is a power monitor's, which blocks nothing.
+func isSupply(fault string) bool { return strings.HasPrefix(fault, "supply:") }
+
 // faults says what is not known or broken.
 func (t teller) faults() []string {
 	var lines []string
@@ -25,6 +28,8 @@ func (t teller) faults() []string {
 		case text != "":
 		case strings.HasPrefix(f, "motor"):
 			text = "no temperature of this motor"
+		case isSupply(f):
+			text = "no voltage and current of this supply: aimctl doctor looks at its power monitor"
 		default:
 			text = "does not work"
 		}

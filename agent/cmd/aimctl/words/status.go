@@ -34,6 +34,7 @@ func Status(st *telemetry.Status, at Place) Report {
 	r.Add("LEDs", t.leds())
 	r.Add("Config", t.config()...)
 	r.Add("Patch", t.patch()...)
+	r.Add("Supply", t.supply()...)
 	r.Add("Faults", t.faults()...)
 	r.Add("Network", t.network())
 	return r
@@ -198,6 +199,25 @@ func (t teller) patch() []string {
 		s += " (" + Clean(p.Reason, 200) + ")"
 	}
 	return []string{s}
+}
+
+// supply says what each supply gives; what is not known is not called zero.
+func (t teller) supply() []string {
+	var lines []string
+	for _, s := range t.st.Supply {
+		volt, amp := float64(s.MilliV)/1000, float64(s.MilliA)/1000
+		line := orUnsaid(Clean(s.Name, 32)) + ": "
+		switch {
+		case s.OK:
+			line += fmt.Sprintf("%.2f V, %.2f A, %.1f W", volt, amp, float64(s.MilliW)/1000)
+		case s.MilliV == 0 && s.MilliA == 0:
+			line += "not known"
+		default:
+			line += fmt.Sprintf("NOT KNOWN; %s ago it was %.2f V, %.2f A", Span(time.Duration(s.AgeMS)*time.Millisecond), volt, amp)
+		}
+		lines = append(lines, line)
+	}
+	return lines
 }
 
 func (t teller) network() string {

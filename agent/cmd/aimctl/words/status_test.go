@@ -45,7 +45,12 @@ func holding(s *telemetry.Status) {
 }
 
 var cases = map[string]func(*telemetry.Status){
-	"flying":  func(*telemetry.Status) {},
+	"flying": func(*telemetry.Status) {},
+	"supply": func(s *telemetry.Status) {
+		s.Supply = []telemetry.Supply{{MilliV: 15187, MilliA: -450, MilliW: -6834, AgeMS: 80, OK: true, Name: "battery"},
+			{MilliV: 5010, MilliA: 2200, MilliW: 11022, AgeMS: 64_000, Name: "servos"}, {AgeMS: 1 << 30, Name: "spare"}}
+		s.Faults, s.LED = []string{"supply:servos", "supply:spare"}, "lost"
+	},
 	"ground":  func(s *telemetry.Status) { s.Flight = "disarmed" },
 	"hovers":  func(s *telemetry.Status) { s.Flight = "holding" },
 	"overdue": func(s *telemetry.Status) { overdue(s); holding(s) },

@@ -208,7 +208,7 @@ func TestPictureFits(t *testing.T) {
 		return World{Mode: "AUTO", Leg: 2, Blue: true, HottestC: 97, Known: true, MaxHold: 12 * time.Second, Status: tl.rows[name].status}
 	}
 	m.lines, _ = tl.News(0, true)
-	for _, width := range []int{70, 80, 96, 104, 120, 130, 136, 200} {
+	for _, width := range []int{70, 80, 96, 104, 120, 130, 136, 152, 200} {
 		for _, height := range []int{20, 24, 60} {
 			m.width, m.height = width, height
 			lines := strings.Split(m.View(), "\n")

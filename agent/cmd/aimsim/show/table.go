@@ -30,6 +30,7 @@ var columns = []column{
 	{title: "LOCK", width: 20, least: 84, cell: cellLock},
 	{title: "CONFIG", width: 12, least: 119, cell: cellConfig},
 	{title: "HOTTEST", width: 13, least: 104, cell: cellHottest},
+	{title: "SUPPLY", width: 11, least: 152, cell: cellSupply},
 	{title: "HOLD", width: 10, least: 96, cell: cellHold},
 	{title: "MQTT", width: 5, least: 140, cell: cellLink},
 }
@@ -231,6 +232,18 @@ func cellHottest(_ *row, w World, _ time.Time) string {
 	}
 	rest := strings.Repeat("·", max(0, barCells-len([]rune(bar))))
 	return paint(colour, bar) + paint(dark, rest) + paint(colour, fmt.Sprintf(" %3.0f°", w.HottestC))
+}
+
+// cellSupply is what the first supply gives.
+func cellSupply(_ *row, w World, _ time.Time) string {
+	if w.Status == nil || len(w.Status.Supply) == 0 {
+		return faintStyle.Render("–")
+	}
+	s := w.Status.Supply[0]
+	if !s.OK {
+		return paint(amber, "unknown")
+	}
+	return inkStyle.Render(fmt.Sprintf("%.1fV", float64(s.MilliV)/1000)) + faintStyle.Render(fmt.Sprintf(" %.1fA", float64(s.MilliA)/1000))
 }
 
 // cellHold is the hold time used by the cause that used most of it.
