@@ -10,18 +10,19 @@ import (
 // board knows them.
 var kinds = map[string][]string{
 	"motor":     {"nack", "stuck", "garbage", "reset"},
+	"battery":   {"nack", "stuck", "garbage", "reset"},
 	"bus":       {"nack", "stuck", "garbage"},
 	"companion": {"nack", "garbage"},
 	"line":      {"float", "cut", "stuck", "nack"},
 	"fc":        {"stop"},
 }
 
-const targets = "targets are motor1 to motor4, companion, bus:NAME, line:NAME, fc"
+const targets = "targets are motor1 to motor4, battery, companion, bus:NAME, line:NAME, fc"
 
 // sort tells what kind of target a name is; "" if none.
 func sortOf(target string) string {
 	switch {
-	case target == "companion" || target == "fc":
+	case target == "companion" || target == "battery" || target == "fc":
 		return target
 	case strings.HasPrefix(target, "bus:") && len(target) > 4:
 		return "bus"

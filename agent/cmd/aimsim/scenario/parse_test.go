@@ -126,7 +126,7 @@ func TestErrors(t *testing.T) {
 		{"heat p1 motor5 90", `x.aim:1: no motor "motor5"; use motor1 to motor4, or companion`},
 		{"heat p1 motor1 NaN", `x.aim:1: temperature "NaN"; use a number from -40 to 150`},
 		{"break p1 motor1 float", `x.aim:1: motor1 cannot fail by "float"; use nack, stuck, garbage, reset`},
-		{"break p1 wing nack", `x.aim:1: no target "wing"; targets are motor1 to motor4, companion, bus:NAME, line:NAME, fc`},
+		{"break p1 wing nack", `x.aim:1: no target "wing"; targets are motor1 to motor4, battery, companion, bus:NAME, line:NAME, fc`},
 		{"pilot p1 sleep", `x.aim:1: a pilot cannot "sleep"; write take or release`},
 		{`lock p1 reason="x`, `x.aim:1: a quote is not closed; end it with "`},
 		{"lock p1 ttl=0s", `x.aim:1: a duration of 0s; use 1ms to 1h0m0s`},
