@@ -80,10 +80,11 @@ type loop struct {
 
 // ids is who this drone is, for its messages.
 type ids struct {
-	drone, fleet, boot, version string
-	motors                      int
-	companion                   bool     // has a temperature
-	supplies                    []string // their names
+	drone, fleet, boot, version, reset string
+
+	motors    int
+	companion bool     // has a temperature
+	supplies  []string // their names
 }
 
 // run turns until ctx ends. It lets go of request and LEDs on every way out, a

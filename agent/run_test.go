@@ -104,6 +104,7 @@ func TestRun(t *testing.T) {
 	s.Notify = func(state string) { told <- state }
 	fed := make(chan struct{}, 100)
 	s.Feed = func() error { fed <- struct{}{}; return nil }
+	s.Reset = "watchdog, undervoltage"
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- Run(ctx, s) }()
@@ -118,14 +119,15 @@ func TestRun(t *testing.T) {
 		t.Errorf("then told %q", got)
 	}
 	st := askStatus(t, s.Identity.Paths.Run)
-	if st.State != "NOMINAL" || st.Lock.Verdict != "FREE" || st.Config.Version != 7 || st.Boot != s.Host.BootID {
+	if st.State != "NOMINAL" || st.Lock.Verdict != "FREE" || st.Config.Version != 7 || st.Boot != s.Host.BootID || st.Reset != s.Reset {
 		t.Errorf("status %+v", st)
 	}
 	cancel()
 	if err := <-done; err != nil {
 		t.Errorf("Run ended with %v", err)
 	}
-	for _, want := range []string{"WARN stale lock reclaimed from fleet-updater", "BOOT", `when="before the network"`, "INFO configuration version 7 is in force", "INFO aimd stops"} {
+	for _, want := range []string{"WARN stale lock reclaimed from fleet-updater", "BOOT", `when="before the network"`, "INFO configuration version 7 is in force", "INFO aimd stops",
+		"WARN aimd test starts; the last reset was by: watchdog, undervoltage drone=patrol-01", `reset="watchdog, undervoltage"`} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log does not say %q:\n%s", want, log)
 		}

@@ -41,6 +41,7 @@ type Start struct {
 	Host     locksmith.Host
 	Log      *slog.Logger
 	Version  string
+	Reset    string               // what reset the machine before this boot, in words; empty: not known
 	Built    time.Time            // floor of the clock that judges certificates
 	Notify   func(state string)   // sd_notify: READY=1, WATCHDOG=1, STOPPING=1; nil: nobody listens
 	Feed     func() error         // the hardware watchdog; nil: none
@@ -132,8 +133,13 @@ func (p *parts) openState() error {
 	p.state = state
 	p.box = newOutbox(p.sys, filepath.Join(id.Paths.State, journalName))
 	p.keep = newPersister(p.sys, p.s.Host.BootID, filepath.Join(id.Paths.State, lastGoodName), state, p.box, p.s.Log)
-	p.say(report{kind: "agent.started", level: levelInfo, text: "aimd " + p.s.Version + " starts", pairs: pairs("drone", id.Drone, "fleet", id.Fleet,
-		"board", p.s.Board.Name, "boot", p.s.Host.BootID, "pid", fmt.Sprint(os.Getpid()))})
+	started := report{kind: "agent.started", level: levelInfo, text: "aimd " + p.s.Version + " starts", pairs: pairs("drone", id.Drone, "fleet", id.Fleet,
+		"board", p.s.Board.Name, "boot", p.s.Host.BootID, "pid", fmt.Sprint(os.Getpid()), "reset", p.s.Reset)}
+	if p.s.Reset != "" {
+		started.level = levelWarn
+		started.text += "; the last reset was by: " + p.s.Reset
+	}
+	p.say(started)
 	if lost != nil {
 		p.say(report{kind: "state.lost", level: levelError, text: "the saved state cannot be used; waivers and hold times begin anew", pairs: pairs("why", lost.Error())})
 	}
@@ -215,7 +221,7 @@ func (p *parts) newLoop() *loop {
 		request: pin{out: p.hw.Request}, blue: pin{out: p.hw.Blue}, amber: pin{out: p.hw.Amber},
 		m:     pause.Restore(policy(live.SafePause), saved.Pause, now),
 		conf:  configBook{live: live, hash: hash, data: p.data, baseline: p.baseline, ours: p.patches.unsettled()},
-		ids:   ids{drone: id.Drone, fleet: id.Fleet, boot: p.s.Host.BootID, version: p.s.Version, motors: len(p.s.Board.Motors), companion: p.hw.Companion.Sense != nil},
+		ids:   ids{drone: id.Drone, fleet: id.Fleet, boot: p.s.Host.BootID, version: p.s.Version, reset: p.s.Reset, motors: len(p.s.Board.Motors), companion: p.hw.Companion.Sense != nil},
 		dirty: true, patch: telemetry.Patch{State: patchIdle},
 	}
 	if p.lockless {

@@ -114,7 +114,7 @@ func (l *loop) status(now int64) *telemetry.Status {
 		Pending: l.conf.pending, Problem: clip(l.conf.problem, 1000)}
 	s.Patch, s.LED, s.Online = l.patch, l.pattern.String(), l.online
 	s.Faults = l.faults(s.Faults[:0])
-	s.Supply = l.supply(now)
+	s.Supply, s.Reset = l.supply(now), l.ids.reset
 	return s
 }
 

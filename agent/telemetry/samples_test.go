@@ -22,6 +22,7 @@ func samples() map[string]Message {
 			Faults: []string{"motor2"},
 			Online: true,
 			Supply: []Supply{{22210, 18400, 9, true, 408664, "battery"}},
+			Reset:  "watchdog",
 		},
 		"telemetry": &Telemetry{
 			Schema: Schema, Boot: boot, TimeMS: ms, Seq: 1859,

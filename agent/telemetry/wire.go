@@ -51,6 +51,7 @@ type Status struct {
 	Faults    []string `msg:"x" json:"faults"`  // what is UNKNOWN: motor2, companion, supply:battery, fc, lock, ...
 	Online    bool     `msg:"on" json:"online"` // the broker is reached
 	Supply    []Supply `msg:"su" json:"supply"`
+	Reset     string   `msg:"rs" json:"reset"` // what reset the machine before this boot: watchdog, undervoltage, ...; empty: not known
 }
 
 // Cause is one reason to pause that holds now.

@@ -1858,9 +1858,9 @@ func (z Sample) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *Status) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// map header, size 21
+	// map header, size 22
 	// string "v"
-	o = append(o, 0xde, 0x0, 0x15, 0xa1, 0x76)
+	o = append(o, 0xde, 0x0, 0x16, 0xa1, 0x76)
 	o = msgp.AppendUint8(o, z.Schema)
 	// string "b"
 	o = append(o, 0xa1, 0x62)
@@ -1966,6 +1966,9 @@ func (z *Status) MarshalMsg(b []byte) (o []byte, err error) {
 			return
 		}
 	}
+	// string "rs"
+	o = append(o, 0xa2, 0x72, 0x73)
+	o = msgp.AppendString(o, z.Reset)
 	return
 }
 
@@ -2219,6 +2222,12 @@ func (z *Status) UnmarshalMsg(bts []byte) (o []byte, err error) {
 					return
 				}
 			}
+		case "rs":
+			z.Reset, bts, err = msgp.ReadStringBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Reset")
+				return
+			}
 		default:
 			bts, err = msgp.Skip(bts)
 			if err != nil {
@@ -2249,6 +2258,7 @@ func (z *Status) Msgsize() (s int) {
 	for za0004 := range z.Supply {
 		s += z.Supply[za0004].Msgsize()
 	}
+	s += 3 + msgp.StringPrefixSize + len(z.Reset)
 	return
 }
 

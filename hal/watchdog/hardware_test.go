@@ -19,7 +19,14 @@ func TestHardwareWatchdog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("time-out %v", d.Timeout())
+	cause, err := d.LastReset()
+	if err != nil {
+		t.Error(err)
+	}
+	if sys, err := LastReset("/sys", path); err == nil && sys != cause {
+		t.Errorf("the last reset: sysfs says %q, the device %q", sys, cause)
+	}
+	t.Logf("time-out %v, pretimeout %v, the last reset %q", d.Timeout(), d.Pretimeout(), cause)
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
 	for range 10 { // 5 s

@@ -14,6 +14,9 @@ import (
 // accepts is a driver that grants what is asked, up to 15 s as bcm2835_wdt.
 func accepts(_ int, seconds int) (int, error) { return min(seconds, 15), nil }
 
+// hasNone is a driver without a pretimeout.
+func hasNone(int, int) (int, error) { return 0, unix.EOPNOTSUPP }
+
 // A plain file shows every byte that a watchdog would get.
 func file(t *testing.T) string {
 	path := filepath.Join(t.TempDir(), "watchdog")
@@ -34,7 +37,7 @@ func content(t *testing.T, path string) string {
 func TestFeedAndMagicClose(t *testing.T) {
 	t.Parallel()
 	path := file(t)
-	d, err := open(path, 12*time.Second+900*time.Millisecond, accepts)
+	d, err := open(path, 12*time.Second+900*time.Millisecond, accepts, hasNone)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +68,7 @@ func TestFeedAndMagicClose(t *testing.T) {
 
 func TestDriverShortensTimeout(t *testing.T) {
 	t.Parallel()
-	d, err := open(file(t), time.Minute, accepts)
+	d, err := open(file(t), time.Minute, accepts, hasNone)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,13 +78,44 @@ func TestDriverShortensTimeout(t *testing.T) {
 	}
 }
 
+// A fifth of what the driver granted is asked for; what it says is what holds,
+// and that it has none is no reason to fly without a watchdog.
+func TestPretimeout(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		timeout    time.Duration
+		asks, gets int
+		err        error
+		want       time.Duration
+	}{
+		{15 * time.Second, 3, 3, nil, 3 * time.Second},
+		{time.Minute, 3, 2, nil, 2 * time.Second}, // granted 15 s; coarse steps
+		{5 * time.Second, 1, 1, nil, time.Second},
+		{4 * time.Second, 0, 9, nil, 0},
+		{15 * time.Second, 3, 0, unix.EOPNOTSUPP, 0},
+		{15 * time.Second, 3, 0, unix.EINVAL, 0},
+	} {
+		asked := 0
+		d, err := open(file(t), c.timeout, accepts, func(_, seconds int) (int, error) { asked = seconds; return c.gets, c.err })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if asked != c.asks || d.Pretimeout() != c.want {
+			t.Errorf("time-out %v: asked for %d s, holds %v; want %d s, %v", c.timeout, asked, d.Pretimeout(), c.asks, c.want)
+		}
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // Opening armed it: a time-out that is refused must disarm it again, or the
 // machine would be reset.
 func TestRefusedTimeoutDisarms(t *testing.T) {
 	t.Parallel()
 	path := file(t)
 	refuses := func(int, int) (int, error) { return 0, unix.EINVAL }
-	if _, err := open(path, 20*time.Second, refuses); !errors.Is(err, unix.EINVAL) || !strings.Contains(err.Error(), "15 s") {
+	if _, err := open(path, 20*time.Second, refuses, hasNone); !errors.Is(err, unix.EINVAL) || !strings.Contains(err.Error(), "15 s") {
 		t.Errorf("error %v", err)
 	}
 	if got := content(t, path); got != "V" {
@@ -124,7 +158,7 @@ func TestFailedFeedShows(t *testing.T) {
 }
 
 func TestFeedAllocatesNothing(t *testing.T) {
-	d, err := open(file(t), 10*time.Second, accepts)
+	d, err := open(file(t), 10*time.Second, accepts, hasNone)
 	if err != nil {
 		t.Fatal(err)
 	}

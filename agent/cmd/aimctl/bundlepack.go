@@ -176,6 +176,7 @@ var facts = []string{
 	"/proc/locks", "/proc/pressure/io", "/proc/pressure/memory", "/proc/sys/kernel/random/boot_id", "/proc/sys/kernel/tainted",
 	"/proc/device-tree/model", "/proc/device-tree/compatible", "/etc/os-release",
 	"/sys/class/watchdog/watchdog0/identity", "/sys/class/watchdog/watchdog0/state", "/sys/class/watchdog/watchdog0/bootstatus",
+	"/sys/class/watchdog/watchdog0/timeout", "/sys/class/watchdog/watchdog0/pretimeout", "/sys/class/watchdog/watchdog0/pretimeout_governor",
 	"/sys/class/thermal/thermal_zone0/temp",
 }
 

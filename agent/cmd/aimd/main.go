@@ -131,7 +131,7 @@ func serve(o options, id *config.Identity, b *board.Board, stderr io.Writer) err
 	defer stop()
 	s := agent.Start{Identity: id, Board: b, Opener: hal.Kernel{}, Host: host, Log: log, Version: version, Notify: notify}
 	s.Built, _ = time.Parse(time.RFC3339, built)
-	dog, err := openWatchdog(o.watchdog, b)
+	dog, err := openWatchdog(&o.watchdog, b)
 	if err != nil {
 		log.Warn("hardware watchdog not fed by aimd", "why", err)
 	}
@@ -139,18 +139,32 @@ func serve(o options, id *config.Identity, b *board.Board, stderr io.Writer) err
 		defer dog.Close()
 		s.Feed = dog.Feed
 	}
+	s.Reset = lastReset(o.watchdog, dog)
 	return agent.Run(ctx, s)
 }
 
-func openWatchdog(which string, b *board.Board) (*watchdog.Dev, error) {
-	switch which {
-	case "off":
-		return nil, nil
-	case "auto":
-		which = b.Watchdog
+// openWatchdog opens the watchdog that which names, if any; which becomes its
+// device, the board's if the flag names none.
+func openWatchdog(which *string, b *board.Board) (*watchdog.Dev, error) {
+	off := *which == "off"
+	if off || *which == "auto" {
+		*which = b.Watchdog
 	}
-	if which == "" {
+	if off || *which == "" {
 		return nil, nil
 	}
-	return watchdog.Open(which, watchdogTimeout)
+	return watchdog.Open(*which, watchdogTimeout)
+}
+
+// lastReset is what reset the machine before this boot, by sysfs, which needs
+// no open device, else by the device itself; "" if neither knows.
+func lastReset(dev string, dog *watchdog.Dev) string {
+	if dev == "" {
+		return ""
+	}
+	cause, err := watchdog.LastReset("/sys", dev)
+	if err != nil && dog != nil {
+		cause, _ = dog.LastReset()
+	}
+	return cause.String()
 }

@@ -79,6 +79,9 @@ func healthy(t *testing.T) *drone {
 	return d
 }
 
+// sysfs writes an attribute of the watchdog.
+func (d *drone) sysfs(name, text string) { d.write("root/sys/class/watchdog/watchdog0/"+name, text) }
+
 func (d *drone) path(name string) string { return filepath.Join(d.dir, name) }
 
 func (d *drone) write(name, data string) {

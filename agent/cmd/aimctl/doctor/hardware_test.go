@@ -1,6 +1,7 @@
 package doctor_test
 
 import (
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -29,6 +30,9 @@ func TestHardware(t *testing.T) {
 		"no watchdog":   {func(d *drone) { d.remove("root/dev/watchdog0") }, "watchdog", doctor.Wrong, "not there", "dtparam=watchdog=on"},
 		"systemd's dog": {func(d *drone) { d.holds("17", "systemd", "/dev/watchdog") }, "watchdog", doctor.Wrong, "held by systemd (pid 17)", "RuntimeWatchdogSec=0"},
 		"other's dog":   {func(d *drone) { d.holds("17", "watchdogd", "/dev/watchdog0") }, "watchdog", doctor.Wrong, "held by watchdogd", "Stop"},
+		"by the dog":    {func(d *drone) { d.sysfs("bootstatus", "32\n") }, "last reset", doctor.Note, "BY WATCHDOG", "journalctl -b -1 -e"},
+		"crashed":       {func(d *drone) { d.write("root/sys/fs/pstore/dmesg-ramoops-0", "") }, "last reset", doctor.Note, "dmesg-ramoops-0 in /sys/fs/pstore", "ls -l"},
+		"crashed, kept": {func(d *drone) { d.write("root/var/lib/systemd/pstore/7312/dmesg.txt", "") }, "last reset", doctor.Note, "7312 in /var/lib/systemd/pstore", "ls -l"},
 		"nobody's dog":  {func(d *drone) { d.remove("root/proc/17") }, "watchdog", doctor.Wrong, "fed by nobody", "journalctl"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -49,6 +53,26 @@ func TestHardware(t *testing.T) {
 				t.Errorf("a stuck bus was asked %d times, a second each", d.bus.count)
 			}
 		})
+	}
+}
+
+// What the kernel does before the watchdog resets is said beside it.
+func TestPretimeout(t *testing.T) {
+	t.Parallel()
+	for governor, want := range map[string]string{
+		"noop\n": "; 3 s before it resets, the kernel logs it", "panic\n": "the kernel panics, for a dump in pstore", "odd\n": "governor odd",
+	} {
+		d := healthy(t)
+		d.sysfs("pretimeout", "3\n")
+		d.sysfs("pretimeout_governor", governor)
+		if c := d.examine()["watchdog"]; c.Grade != doctor.OK || !strings.Contains(c.Found, want) {
+			t.Errorf("%q: %+v, want %q", governor, c, want)
+		}
+	}
+	d := healthy(t)
+	d.sysfs("pretimeout", "0\n")
+	if c := d.examine()["watchdog"]; strings.Contains(c.Found, "before") {
+		t.Errorf("none: %+v", c)
 	}
 }
 

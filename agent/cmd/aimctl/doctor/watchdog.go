@@ -31,7 +31,7 @@ func (m Machine) watchdog(b *board.Board, runs bool) Check {
 	pid, who, all := m.holder(b.Watchdog)
 	switch {
 	case who == agentName:
-		return ok(name, "%s, fed by the agent (pid %d)", b.Watchdog, pid)
+		return ok(name, "%s, fed by the agent (pid %d)%s", b.Watchdog, pid, m.pretimeout(b.Watchdog))
 	case who == "systemd":
 		return wrong(name, []string{"systemd feeds it, even while the agent hangs. Let the agent have it: RuntimeWatchdogSec=0 in /etc/systemd/system.conf, then reboot."}, "%s is held by systemd (pid %d)", b.Watchdog, pid)
 	case pid > 0:

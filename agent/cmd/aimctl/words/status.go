@@ -35,6 +35,9 @@ func Status(st *telemetry.Status, at Place) Report {
 	r.Add("Config", t.config()...)
 	r.Add("Patch", t.patch()...)
 	r.Add("Supply", t.supply()...)
+	if by := Clean(t.st.Reset, 80); by != "" {
+		r.Add("Reset", "This boot follows a reset by: "+by+". aimctl doctor says where to look.")
+	}
 	r.Add("Faults", t.faults()...)
 	r.Add("Network", t.network())
 	return r

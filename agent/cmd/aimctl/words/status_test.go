@@ -51,6 +51,7 @@ var cases = map[string]func(*telemetry.Status){
 			{MilliV: 5010, MilliA: 2200, MilliW: 11022, AgeMS: 64_000, Name: "servos"}, {AgeMS: 1 << 30, Name: "spare"}}
 		s.Faults, s.LED = []string{"supply:servos", "supply:spare"}, "lost"
 	},
+	"reset":   func(s *telemetry.Status) { s.Reset = "watchdog, undervoltage" },
 	"ground":  func(s *telemetry.Status) { s.Flight = "disarmed" },
 	"hovers":  func(s *telemetry.Status) { s.Flight = "holding" },
 	"overdue": func(s *telemetry.Status) { overdue(s); holding(s) },
