@@ -26,6 +26,7 @@ const (
 	interlock              // ok: a patch is being applied; done is closed once the request line was driven
 	patchState             // patch: what the status says of it
 	ours                   // text: hash of the file that the store may put in place now; "": none; done
+	bundled                // text: an archive's path, or why there is none; ok: it is made
 	switched               // change is in force now, the store has put it in place; ok: it is committed; done
 )
 
@@ -36,6 +37,7 @@ const (
 	lineDisarmed lineID = iota
 	lineHolding
 	lineHeartbeat
+	lineButton
 	lines // how many there are
 )
 

@@ -9,9 +9,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/aim-control/aimlock/agent/config"
 )
@@ -30,6 +33,7 @@ const (
 type hooks struct {
 	config.Hooks
 	env []string // beside the agent's own
+	low bool     // at the lowest priority
 }
 
 // reload runs the reload command; none is fine. output is its first bytes, one
@@ -103,11 +107,30 @@ func (h hooks) exec(ctx context.Context, within time.Duration, argv ...string) (
 	cmd.WaitDelay = time.Second // for a grandchild that keeps the pipe
 	out := &firstBytes{}
 	cmd.Stdout, cmd.Stderr = out, out // one writer: the package serialises it
-	err := cmd.Run()
+	err := h.start(cmd)
+	if err == nil {
+		err = cmd.Wait()
+	}
 	if ctx.Err() == nil && limit.Err() != nil {
 		err = fmt.Errorf("it took longer than %v and was killed", within)
 	}
 	return strings.Join(strings.Fields(clip(out.b.String(), maxOutput)), " "), err
+}
+
+// start starts a command. What shall run at the lowest priority is started by a
+// thread that has it, which the command inherits; the thread ends with its
+// goroutine, since nobody but root can raise a priority again.
+func (h hooks) start(cmd *exec.Cmd) error {
+	if !h.low {
+		return cmd.Start()
+	}
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		_ = unix.Setpriority(unix.PRIO_PROCESS, 0, 19)
+		started <- cmd.Start()
+	}()
+	return <-started
 }
 
 // firstBytes keeps the first bytes and swallows the rest.

@@ -10,7 +10,7 @@ import (
 // light renders the LEDs' pattern. The loop itself makes the blips, so that a
 // hang shows.
 func (l *loop) light(now int64) {
-	if p := led.Pick(l.view()); p != l.pattern {
+	if p := led.Pick(l.view(now)); p != l.pattern {
 		l.pattern, l.patternAt, l.ledNext, l.dirty = p, now, now, true
 	}
 	if now < l.ledNext {
@@ -30,9 +30,12 @@ func (l *loop) light(now int64) {
 }
 
 // view is what there is to show.
-func (l *loop) view() led.View {
-	s := l.m.State()
+func (l *loop) view(now int64) led.View {
+	s, b := l.m.State(), &l.button
+	ground := l.m.Disarmed() == pause.Yes
 	v := led.View{
+		Button:     ground && (b.busy || now < b.test),
+		Bundled:    ground && now < b.done,
 		Lost:       l.fc == pause.No || l.lostComp,
 		Asking:     s == pause.Pausing || s == pause.Unconfirmed,
 		Holding:    s == pause.Paused,

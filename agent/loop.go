@@ -66,6 +66,9 @@ type loop struct {
 	lostMotor [pause.MaxMotors]bool
 	lostComp  bool
 
+	button  button
+	bundles chan<- struct{} // asks for an archive
+
 	pattern   led.Pattern
 	patternAt int64
 	ledNext   int64
@@ -172,6 +175,11 @@ func (l *loop) observe(ev event, now int64) {
 		l.facts.supplies[ev.index].take(ev.power, ev.ok, ev.at)
 	case line:
 		l.facts.take(lineID(ev.index), ev.level, ev.at)
+		if lineID(ev.index) == lineButton {
+			l.press(ev.level, now)
+		}
+	case bundled:
+		l.bundled(ev.text, ev.ok, now)
 	case lockReport:
 		l.looked(ev.lock, now)
 	case liveFile:

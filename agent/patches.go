@@ -19,7 +19,7 @@ func (p *parts) openStore(ctx context.Context) {
 	a := &applier{
 		id: id, boot: p.s.Host.BootID, src: p.src, wall: p.s.Clock, built: p.s.Built, state: p.state, smith: p.smith,
 		inForce: &p.inForce, keep: p.keep, box: p.box, trial: p.s.Trial, watch: p.s.watch, settle: p.s.settle, log: p.s.Log,
-		hooks:  hooks{id.Hooks, []string{"AIM_CONFIG=" + id.Paths.Config, "AIM_DRONE=" + id.Drone, "AIM_FLEET=" + id.Fleet}},
+		hooks:  hooks{Hooks: id.Hooks, env: []string{"AIM_CONFIG=" + id.Paths.Config, "AIM_DRONE=" + id.Drone, "AIM_FLEET=" + id.Fleet}},
 		offers: make(chan []byte), wake: make(chan struct{}, 1),
 		open: func() (*store.Store, error) {
 			return store.Open(p.sys, store.Options{Live: id.Paths.Config, Dir: filepath.Join(id.Paths.State, storeName),

@@ -49,10 +49,14 @@ type Start struct {
 	// Clock is the wall clock and whether it may be trusted; nil: the kernel's,
 	// trusted while the kernel calls it synchronised.
 	Clock func() (now time.Time, trusted bool)
-	Trial time.Duration // deadline of a patch's trial; 0: two minutes
+	// IdentityPath is the identity's file, for aimctl, which the technician's
+	// button runs; empty: aimctl's own default.
+	IdentityPath string
+	Trial        time.Duration // deadline of a patch's trial; 0: two minutes
 
 	sys    durable.Sys   // nil: durable.Linux
 	watch  time.Duration // a trial is watched at least so long; 0: watchTrial
+	aimctl string        // where it lies; empty: beside this program, or in /usr/bin
 	settle time.Duration // the interlock must have stood so long; 0: settleFor
 }
 
@@ -73,6 +77,7 @@ type parts struct {
 	up       *telemetry.Uplink
 	socket   net.Listener
 	events   chan event
+	bundles  chan struct{} // the loop asks for an archive
 	src      source
 	loop     *loop
 	patches  *applier
@@ -97,7 +102,7 @@ func Run(ctx context.Context, s Start) error {
 	if s.sys == nil {
 		s.sys = durable.Linux
 	}
-	p := &parts{s: s, sys: s.sys, events: make(chan event, events)}
+	p := &parts{s: s, sys: s.sys, events: make(chan event, events), bundles: make(chan struct{}, 1)}
 	p.src = source{clock: s.Host.Now, out: p.events}
 	defer p.close()
 	if err := p.openState(); err != nil {
@@ -222,7 +227,7 @@ func (p *parts) newLoop() *loop {
 		m:     pause.Restore(policy(live.SafePause), saved.Pause, now),
 		conf:  configBook{live: live, hash: hash, data: p.data, baseline: p.baseline, ours: p.patches.unsettled()},
 		ids:   ids{drone: id.Drone, fleet: id.Fleet, boot: p.s.Host.BootID, version: p.s.Version, reset: p.s.Reset, motors: len(p.s.Board.Motors), companion: p.hw.Companion.Sense != nil},
-		dirty: true, patch: telemetry.Patch{State: patchIdle},
+		dirty: true, bundles: p.bundles, patch: telemetry.Patch{State: patchIdle},
 	}
 	if p.lockless {
 		l.troubles = append(l.troubles, "lock")

@@ -143,6 +143,10 @@ func (p *parts) sources(ctx context.Context, wg *sync.WaitGroup, cancel context.
 	wg.Go(func() { p.src.watchLine(ctx, p.hw.Disarmed, lineDisarmed) })
 	wg.Go(func() { p.src.watchLine(ctx, p.hw.Holding, lineHolding) })
 	wg.Go(func() { p.src.watchLine(ctx, p.hw.Heartbeat, lineHeartbeat) })
+	if p.hw.Button != nil {
+		wg.Go(func() { p.src.watchLine(ctx, p.hw.Button, lineButton) })
+		wg.Go(func() { p.makeBundles(ctx) })
+	}
 	wg.Go(func() { p.watchFile(ctx, cancel) })
 	if p.smith != nil {
 		wg.Go(func() { p.watchLock(ctx, cancel) })

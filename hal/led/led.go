@@ -17,6 +17,8 @@ type Pattern uint8
 // The patterns, in precedence order: of what is true, the first one shows.
 const (
 	Off        Pattern = iota // agent dead or no power
+	Button                    // the technician's button is taken
+	Bundled                   // the archive that it asked for is made
 	Lost                      // a sensor or the flight controller is lost
 	Asking                    // pause requested, not confirmed yet
 	Holding                   // pause confirmed: holding
@@ -30,12 +32,16 @@ const (
 
 // View is what there is to show. Of several that are true the first, in the
 // order of the fields, wins.
-type View struct{ Lost, Asking, Holding, Leaving, Applying, RolledBack, Trial, Warm bool }
+type View struct{ Button, Bundled, Lost, Asking, Holding, Leaving, Applying, RolledBack, Trial, Warm bool }
 
 // Pick returns the pattern for a view: Healthy if nothing in it is true. It
 // never returns Off, which only a dead agent shows.
 func Pick(v View) Pattern {
 	switch {
+	case v.Button:
+		return Button
+	case v.Bundled:
+		return Bundled
 	case v.Lost:
 		return Lost
 	case v.Asking:

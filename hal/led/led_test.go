@@ -63,6 +63,8 @@ func TestRates(t *testing.T) {
 		amberLit    time.Duration
 	}{
 		{Off, 0, 0, 0, 0},
+		{Button, 4, 4, time.Second, time.Second},
+		{Bundled, 2, 2, 1800 * time.Millisecond, 1800 * time.Millisecond},
 		{Lost, 0, 16, 0, time.Second},
 		{Asking, 4, 4, time.Second, time.Second},
 		{Holding, 0, 1, 0, 1900 * time.Millisecond},
@@ -129,15 +131,15 @@ func TestNextIsExact(t *testing.T) {
 	}
 }
 
-// All 256 views: the winner is the first true field, and never Off.
+// All 1024 views: the winner is the first true field, and never Off.
 func TestPickPrecedence(t *testing.T) {
-	for bits := range 256 {
+	for bits := range 1024 {
 		on := func(i int) bool { return bits>>i&1 == 1 }
-		v := View{on(0), on(1), on(2), on(3), on(4), on(5), on(6), on(7)}
+		v := View{on(0), on(1), on(2), on(3), on(4), on(5), on(6), on(7), on(8), on(9)}
 		want := Healthy
-		for i := 7; i >= 0; i-- {
+		for i := 9; i >= 0; i-- {
 			if on(i) {
-				want = Lost + Pattern(i)
+				want = Button + Pattern(i)
 			}
 		}
 		if got := Pick(v); got != want {
@@ -147,7 +149,7 @@ func TestPickPrecedence(t *testing.T) {
 }
 
 func TestWords(t *testing.T) {
-	want := "off lost asking holding leaving applying rolled-back trial warm healthy"
+	want := "off button bundled lost asking holding leaving applying rolled-back trial warm healthy"
 	var words []string
 	for _, p := range Patterns() {
 		words = append(words, p.String())

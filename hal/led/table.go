@@ -7,6 +7,7 @@ const (
 	dark     = 0
 	blueLit  = 1
 	amberLit = 2
+	bothLit  = blueLit | amberLit
 )
 
 // step is one stretch of a pattern without a change.
@@ -28,6 +29,12 @@ var table = [...]entry{
 	Off: {"off", "both off",
 		"the agent is dead or has no power",
 		[]step{{time.Hour, dark}}},
+	Button: {"button", "blue and amber together, twice a second",
+		"the technician's button is taken: an LED that stays dark is broken; an archive is being made",
+		[]step{{250 * ms, bothLit}, {250 * ms, dark}}},
+	Bundled: {"bundled", "blue and amber on, with short gaps",
+		"the diagnostic archive is made (shown for 3 seconds)",
+		[]step{{900 * ms, bothLit}, {100 * ms, dark}}},
 	Lost: {"lost", "amber flickers 8 times a second",
 		"a sensor or the flight controller is lost: do not fly",
 		[]step{{62500 * time.Microsecond, amberLit}, {62500 * time.Microsecond, dark}}},

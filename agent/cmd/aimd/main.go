@@ -129,7 +129,7 @@ func serve(o options, id *config.Identity, b *board.Board, stderr io.Writer) err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	s := agent.Start{Identity: id, Board: b, Opener: hal.Kernel{}, Host: host, Log: log, Version: version, Notify: notify}
+	s := agent.Start{Identity: id, Board: b, Opener: hal.Kernel{}, Host: host, Log: log, Version: version, Notify: notify, IdentityPath: o.identity}
 	s.Built, _ = time.Parse(time.RFC3339, built)
 	dog, err := openWatchdog(&o.watchdog, b)
 	if err != nil {

@@ -72,6 +72,8 @@ func child(ctx context.Context, path string) error {
 		Jitter: func() time.Duration { return rand.N(jitter) },
 		Clock:  func() (time.Time, bool) { return time.Now(), true }, // the host's is the only one
 		Trial:  trial,
+
+		IdentityPath: path,
 	})
 }
 

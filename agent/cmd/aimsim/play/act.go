@@ -16,6 +16,10 @@ func act(ctx context.Context, d *fleet.Drone, a scenario.Action) error {
 		return simple(ctx, d, a)
 	case scenario.Kill:
 		return d.Kill(ctx, a.Down)
+	case scenario.Press:
+		d.World.Press(true)
+		defer d.World.Press(false)
+		return pause(ctx, a.For)
 	case scenario.Cut:
 		d.Link.Cut(a.Silent)
 		return nil

@@ -51,6 +51,8 @@ type (
 	// Kill is SIGKILL of the agent; its supervisor starts it again after Down
 	// (0: the supervisor's usual pause).
 	Kill struct{ Down time.Duration }
+	// Press holds the technician's button for so long.
+	Press struct{ For time.Duration }
 	// Cut cuts the link to the broker: connections are reset and refused, or
 	// silently lead nowhere (Silent), as a radio link does.
 	Cut struct{ Silent bool }
@@ -121,6 +123,7 @@ func (Break) verb() string    { return "break" }
 func (Fix) verb() string      { return "fix" }
 func (Lock) verb() string     { return "lock" }
 func (Kill) verb() string     { return "kill" }
+func (Press) verb() string    { return "press" }
 func (Cut) verb() string      { return "cut" }
 func (Command) verb() string  { return "command" }
 func (Edit) verb() string     { return "edit" }

@@ -70,6 +70,21 @@ func parseKill(c *cursor, s *Step) *Error {
 	return err
 }
 
+// pressed is a little longer than the agent wants a press to be.
+const pressed = 3500 * time.Millisecond
+
+func parsePress(c *cursor, s *Step) *Error {
+	if err := s.drones(c, usage("press")); err != nil {
+		return err
+	}
+	p := Press{pressed}
+	err := options(c, usage("press"), map[string]func(string) *Error{
+		"for": func(v string) (err *Error) { p.For, err = duration(c, v, time.Millisecond); return },
+	})
+	s.Do = p
+	return err
+}
+
 func parseCut(c *cursor, s *Step) *Error {
 	if err := s.drones(c, usage("cut")); err != nil {
 		return err

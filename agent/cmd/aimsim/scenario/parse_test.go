@@ -41,6 +41,8 @@ func TestParseLine(t *testing.T) {
 		{`lock p1 ttl=500ms holder=me role=technician reason="a \"long\" night"`, "p1", Lock{500 * time.Millisecond, "me", `a "long" night`, "technician"}},
 		{"drop-lock p1", "p1", DropLock},
 		{"kill p1", "p1", Kill{}},
+		{"press p1", "p1", Press{3500 * time.Millisecond}},
+		{"press p1 for=20s", "p1", Press{20 * time.Second}},
 		{"kill p1 down=3s", "p1", Kill{3 * time.Second}},
 		{"reboot patrol-0*", "patrol-0*", Reboot},
 		{"cut p1", "p1", Cut{}},
@@ -109,7 +111,7 @@ func TestErrors(t *testing.T) {
 	t.Parallel()
 	patchUse := usage("patch")
 	tests := []struct{ line, want string }{
-		{"fly p1", `x.aim:1: no verb "fly"; verbs are arm, break, command, config, cool, cut, disarm, drones, drop-lock, edit, expect, fix, heat, kill, land, lock, patch, pilot, quit, reboot, restore, rollout, run, say, sleep, take-off, wait`},
+		{"fly p1", `x.aim:1: no verb "fly"; verbs are arm, break, command, config, cool, cut, disarm, drones, drop-lock, edit, expect, fix, heat, kill, land, lock, patch, pilot, press, quit, reboot, restore, rollout, run, say, sleep, take-off, wait`},
 		{"rebot p1", `x.aim:1: no verb "rebot"; did you mean reboot?`},
 		{"@2 arm p1", `x.aim:1: "2" is no duration; durations look like 500ms, 1.5s, 2m`},
 		{"@2h arm p1", `x.aim:1: a duration of 2h0m0s; use 0s to 1h0m0s`},

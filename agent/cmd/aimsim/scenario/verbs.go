@@ -33,6 +33,7 @@ func init() { // not a literal: the parsers name the table in their errors
 		{"cool", "cool DRONES [MOTOR|companion]", "end what heat began", parseCool},
 		{"break", "break DRONES TARGET KIND", "a sensor, bus, line or the flight controller fails", parseBreak},
 		{"fix", "fix DRONES [TARGET]", "end what break began", parseFix},
+		{"press", "press DRONES [for=3500ms]", "hold the technician's button", parsePress},
 		{"lock", "lock DRONES [ttl=2s] [holder=NAME] [role=ROLE] [reason=\"…\"]", "a real process takes the lock and keeps it", parseLock},
 		{"drop-lock", "drop-lock DRONES", "SIGKILL of the process that holds the lock", simple(DropLock)},
 		{"kill", "kill DRONES [down=DURATION]", "SIGKILL of the agent; started again after a pause", parseKill},
