@@ -92,7 +92,7 @@ func makeRoom(dir string) (next int, err error) {
 	next++
 	for _, e := range entries {
 		if bundleNumber(e.Name()) <= next-maxBundles {
-			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
 				return 0, err
 			}
 		}

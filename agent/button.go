@@ -16,8 +16,8 @@ const (
 // LEDs work and has a diagnostic archive made.
 type button struct {
 	open  bool  // it was seen open since it was taken last: one that is stuck is taken never
-	since int64 // when it was pressed; 0: it is not
 	busy  bool  // an archive is being made
+	since int64 // when it was pressed; 0: it is not
 	test  int64 // until when the LEDs are tested
 	done  int64 // until when it shows that the archive is made
 }

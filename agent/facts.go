@@ -1,15 +1,12 @@
 package agent
 
-import (
-	"github.com/aim-control/aimlock/agent/pause"
-	"github.com/aim-control/aimlock/board"
-)
+import "github.com/aim-control/aimlock/agent/pause"
 
 // facts is what the loop has seen last, with its time.
 type facts struct {
 	motors    [pause.MaxMotors]reading
 	companion reading
-	supplies  [board.MaxSupplies]supplyFact
+	supplies  []supplyFact // in the board's order
 	line      [lines]lineFact
 	started   int64 // before started+staleAfter nothing is called lost
 	clash     int64 // since when DISARMED and HOLDING are both on; 0: they are not
@@ -28,6 +25,7 @@ type power struct{ milliV, milliA, milliW int32 }
 // supplyFact is a supply's last good sample. Nothing is decided by it: it is
 // reported.
 type supplyFact struct {
+	name string
 	power
 	at   int64
 	ok   bool // there was one

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -12,6 +13,7 @@ import (
 	"github.com/aim-control/aimlock/agent/locksmith"
 	"github.com/aim-control/aimlock/agent/pause"
 	"github.com/aim-control/aimlock/agent/telemetry"
+	"github.com/aim-control/aimlock/board"
 	"github.com/aim-control/aimlock/firmware/durable/faultfs"
 )
 
@@ -41,10 +43,7 @@ func TestWorstStatusFits(t *testing.T) {
 		l.lostMotor[i] = true
 	}
 	l.lostComp, l.fc = true, pause.No
-	for i := range l.facts.supplies {
-		l.ids.supplies = append(l.ids.supplies[:i], strings.Repeat("s", 32))
-		l.facts.supplies[i] = supplyFact{power: power{1 << 30, 1 << 30, 1 << 30}, lost: true}
-	}
+	l.facts.supplies = slices.Repeat([]supplyFact{{name: strings.Repeat("s", 32), power: power{1 << 30, 1 << 30, 1 << 30}, lost: true}}, board.MaxSupplies)
 	b := l.statusBytes(l.clock())
 	var st telemetry.Status
 	if err := telemetry.Decode(b, &st); err != nil {

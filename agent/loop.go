@@ -86,8 +86,7 @@ type ids struct {
 	drone, fleet, boot, version, reset string
 
 	motors    int
-	companion bool     // has a temperature
-	supplies  []string // their names
+	companion bool // has a temperature
 }
 
 // run turns until ctx ends. It lets go of request and LEDs on every way out, a

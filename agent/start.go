@@ -234,7 +234,7 @@ func (p *parts) newLoop() *loop {
 	}
 	l.facts.started = now
 	for _, s := range p.s.Board.Supplies {
-		l.ids.supplies = append(l.ids.supplies, s.Name)
+		l.facts.supplies = append(l.facts.supplies, supplyFact{name: s.Name})
 	}
 	return l
 }

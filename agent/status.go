@@ -6,7 +6,6 @@ import (
 
 	"github.com/aim-control/aimlock/agent/pause"
 	"github.com/aim-control/aimlock/agent/telemetry"
-	"github.com/aim-control/aimlock/board"
 )
 
 // messages are the loop's messages and buffers, used again each time.
@@ -15,7 +14,7 @@ type messages struct {
 	telemetry telemetry.Telemetry
 	buf       []byte
 	samples   [pause.MaxMotors]telemetry.Sample
-	supplies  [board.MaxSupplies]telemetry.Supply
+	supplies  []telemetry.Supply
 }
 
 const ms = int64(1e6)
@@ -67,12 +66,13 @@ func (l *loop) sample(r reading, now int64) telemetry.Sample {
 
 // supply is what the supplies give; valid until it is asked for again.
 func (l *loop) supply(now int64) []telemetry.Supply {
-	out := l.msg.supplies[:len(l.ids.supplies)]
-	for i := range out {
+	out := l.msg.supplies[:0]
+	for i := range l.facts.supplies {
 		s := &l.facts.supplies[i]
-		out[i] = telemetry.Supply{MilliV: s.milliV, MilliA: s.milliA, MilliW: s.milliW, AgeMS: age(s.at, now),
-			OK: s.ok && now-s.at <= int64(staleAfter), Name: l.ids.supplies[i]}
+		out = append(out, telemetry.Supply{MilliV: s.milliV, MilliA: s.milliA, MilliW: s.milliW, AgeMS: age(s.at, now),
+			OK: s.ok && now-s.at <= int64(staleAfter), Name: s.name})
 	}
+	l.msg.supplies = out
 	return out
 }
 
@@ -151,9 +151,9 @@ func (l *loop) faults(out []string) []string {
 	if l.lostComp {
 		out = append(out, "companion")
 	}
-	for i := range l.ids.supplies {
-		if l.facts.supplies[i].lost {
-			out = append(out, "supply:"+l.ids.supplies[i])
+	for i := range l.facts.supplies {
+		if s := &l.facts.supplies[i]; s.lost {
+			out = append(out, "supply:"+s.name)
 		}
 	}
 	if l.fc == pause.No {

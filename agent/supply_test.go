@@ -80,7 +80,7 @@ func TestSupplyTelemetry(t *testing.T) {
 		r := newRig(t, 1)
 		now := int64(time.Hour)
 		l, up := r.loop, &kept{publisher: r.loop.up}
-		l.clock, l.up, l.ids.supplies = func() int64 { return now }, up, []string{"battery", "servos"}
+		l.clock, l.up, l.facts.supplies = func() int64 { return now }, up, []supplyFact{{name: "battery"}, {name: "servos"}}
 		l.turn(event{kind: supply, at: now, index: 0, ok: true, power: power{85_000, 16_383_000, 1_392_555_000}})
 		now += int64(1200 * time.Millisecond)
 		l.turn(event{kind: supply, at: now, index: 0, power: power{1, 2, 3}}) // a failed one changes nothing

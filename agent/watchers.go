@@ -42,11 +42,11 @@ func (l *loop) sensorsLost(now int64) {
 			l.step(pause.Event{Kind: pause.CompTemp, At: now})
 		}
 	}
-	for i := range l.ids.supplies {
+	for i := range l.facts.supplies {
 		s := &l.facts.supplies[i]
 		if lost := l.facts.lost(s.at, now); lost != s.lost {
 			s.lost, l.dirty = lost, true
-			l.supplyChanged(l.ids.supplies[i], lost, now)
+			l.supplyChanged(s.name, lost, now)
 		}
 	}
 }
