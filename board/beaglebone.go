@@ -7,7 +7,9 @@ import "time"
 // GPIO3_2, GPIO3_1). Lines go by name, because the bank of a label like
 // gpio-32-63 is that of the order in which the kernel probed them
 // (drivers/gpio/gpio-omap.c). GP1's other two pins are LED_RED and LED_GREEN
-// of leds-gpio; so no line is left for a technician's button.
+// of leds-gpio; so no line is left for a technician's button. Those two, red and
+// green in /sys/class/leds, have the autopilot's colours and stay its own; a
+// board.toml whose table leds names others gains GP1's two lines.
 //
 // Sources: line names, leds-gpio and what is on which bus,
 // arch/arm/boot/dts/ti/omap/am335x-boneblue.dts; bus numbers, the aliases of

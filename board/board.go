@@ -61,6 +61,15 @@ type RGB struct {
 	Addr uint16 // 7-bit address
 }
 
+// LEDs are LEDs of the kernel's LED class, in place of two lines: folders like
+// /sys/class/leds/ACT.
+type LEDs struct {
+	Blue, Amber string
+	RGB         string // a multi-colour LED, which shows both
+}
+
+func (l *LEDs) none() bool { return l.Blue+l.Amber+l.RGB == "" }
+
 // Board is the wiring of one board.
 type Board struct {
 	Name      string
@@ -68,6 +77,7 @@ type Board struct {
 	Motors    []Sensor
 	Supplies  []Sensor // power monitors
 	RGB       RGB      // a board that has one needs no lines LED_BLUE and LED_AMBER
+	LEDs      LEDs     // as well
 	Companion string   // file with the companion computer's temperature in milli-°C; empty: none
 	Inputs    []Line
 	Outputs   []Line
@@ -107,6 +117,24 @@ func (b *Board) Line(name string) (Line, bool) {
 		}
 	}
 	return Line{}, false
+}
+
+// What shows the status LEDs in place of the lines LED_BLUE and LED_AMBER: the
+// table of a board.toml.
+const (
+	LampRGB  = "rgb"
+	LampLEDs = "leds"
+)
+
+// Lamp returns LampRGB or LampLEDs; empty: the LEDs are lines.
+func (b *Board) Lamp() string {
+	switch {
+	case b.RGB.Chip != "":
+		return LampRGB
+	case !b.LEDs.none():
+		return LampLEDs
+	}
+	return ""
 }
 
 // Bus returns the bus of that name.

@@ -37,6 +37,7 @@ func (b *Board) problems() Problems {
 	if r := b.RGB; r != (RGB{}) {
 		c.chip("rgb", 'r', &Sensor{Chip: r.Chip, Bus: r.Bus, Addr: r.Addr})
 	}
+	c.leds()
 	for _, bus := range b.Buses {
 		if !c.used[bus.Name] {
 			c.add("bus."+bus.Name, "carries nothing", "write what is on it, or take it out")

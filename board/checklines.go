@@ -10,7 +10,7 @@ import (
 type role struct {
 	name            string
 	input, optional bool
-	led             bool          // needless, and so refused, beside an RGB chip
+	led             bool          // needless, and so refused, beside a lamp
 	debounce        time.Duration // where a board.toml says nothing
 }
 
@@ -34,15 +34,15 @@ func roleOf(name string) *role {
 }
 
 func (c *checker) lines() {
-	seen := map[string]bool{}
+	seen, lamp := map[string]bool{}, c.b.Lamp()
 	for i, lines := range [][]Line{c.b.Inputs, c.b.Outputs} {
 		for j := range lines {
 			l := &lines[j]
 			key := "line." + l.Name
 			if r := roleOf(l.Name); r == nil || r.input != (i == 0) {
 				c.add(key, "is no line of the agent's in that direction", "use "+lineNames())
-			} else if r.led && c.b.RGB.Chip != "" {
-				c.add(key, "is shown by the RGB chip too", "take out the line or the table rgb")
+			} else if r.led && lamp != "" {
+				c.add(key, "is shown by the table "+lamp+" too", "take out the line or that table")
 			}
 			if seen[l.Name] {
 				c.add(key, "is there twice", "keep one of the two")
@@ -56,8 +56,30 @@ func (c *checker) lines() {
 		}
 	}
 	for _, r := range roles {
-		if !seen[r.name] && !r.optional && !(r.led && c.b.RGB.Chip != "") {
+		if !seen[r.name] && !r.optional && !(r.led && lamp != "") {
 			c.add("line."+r.name, "is missing", "say where it is wired: chip, and line or offset")
+		}
+	}
+}
+
+// leds checks the kernel's LEDs: two, or one of all colours.
+func (c *checker) leds() {
+	l := c.b.LEDs
+	two := l.Blue+l.Amber != ""
+	if c.b.RGB.Chip != "" && !l.none() {
+		c.add(LampLEDs, "is there beside the table rgb", "keep one of the two")
+	}
+	if l.RGB != "" && two {
+		c.add("leds.rgb", "is there beside blue or amber", "keep rgb alone, which shows both, or the two others")
+	}
+	for _, led := range []struct {
+		key, path string
+		needed    bool
+	}{{"leds.blue", l.Blue, two}, {"leds.amber", l.Amber, two}, {"leds.rgb", l.RGB, false}} {
+		if name, ok := strings.CutPrefix(led.path, "/sys/class/leds/"); (led.path != "" || led.needed) && (!ok || path.Clean(led.path) != led.path || strings.Contains(name, "/")) {
+			c.add(led.key, is(led.path), "write the LED's folder as ls -d /sys/class/leds/* shows it")
+		} else if ok {
+			c.take(led.path, led.key, "is the LED", "give each an LED of its own")
 		}
 	}
 }

@@ -30,7 +30,7 @@ func Load(path string) (*Board, error) {
 
 // Parse reads a board.toml; file is what its Problems call it. What stands in
 // it is what stands in Board: tables bus, motor, supply, line, each entry by
-// its name, and rgb. Inputs are always pulled down.
+// its name, rgb and leds. Inputs are always pulled down.
 func Parse(file string, data []byte) (*Board, error) {
 	var ps Problems
 	if len(data) > MaxFile {
@@ -72,16 +72,18 @@ func nearest(lines map[string]int, key string) int {
 type parser struct {
 	Problems
 	b       *Board
-	rgb     bool
+	rgb     bool // the table is there
+	leds    bool
 	offsets map[string]bool // lines that have one
 	odd     map[string]bool // lines that nobody knows
 }
 
 // Tables and their keys, for errors.
 var known = map[string]string{
-	"":       "name, companion, watchdog and the tables bus, motor, supply, rgb, line",
+	"":       "name, companion, watchdog and the tables bus, motor, supply, rgb, leds, line",
 	"motor":  "chip, bus, addr",
 	"rgb":    "chip, bus, addr",
+	"leds":   "blue and amber, or rgb",
 	"supply": "chip, bus, addr, shunt_uohm, max_amps",
 	"line":   "chip, line or offset, and for an input debounce",
 }
@@ -91,13 +93,14 @@ func (p *parser) entry(e entry) {
 	parts := strings.Split(e.key, ".")
 	depth := 2 // of a table of tables
 	switch parts[0] {
-	case "bus", "rgb":
+	case "bus", LampRGB, LampLEDs:
 		depth = 1
 	case "motor", "supply", "line":
 	default:
 		depth = 0
 	}
-	p.rgb = p.rgb || parts[0] == "rgb"
+	p.rgb = p.rgb || parts[0] == LampRGB
+	p.leds = p.leds || parts[0] == LampLEDs
 	switch {
 	case parts[0] == "line" && len(parts) > 1 && roleOf(parts[1]) == nil:
 		if !p.odd[parts[1]] {
@@ -197,9 +200,16 @@ func (p *parser) finish() {
 		}
 	}
 	if p.rgb && p.b.RGB == (RGB{}) {
-		p.add(0, "rgb", "is empty", "write "+known["rgb"]+", or take it out")
+		p.empty(LampRGB)
+	}
+	if p.leds && p.b.LEDs.none() {
+		p.empty(LampLEDs)
 	}
 	if _, taken := boards[p.b.Name]; taken {
 		p.add(0, "name", show(p.b.Name)+" is a built-in board", "give it a name of its own")
 	}
+}
+
+func (p *parser) empty(table string) {
+	p.add(0, table, "is empty", "write "+known[table]+", or take it out")
 }

@@ -16,7 +16,16 @@ func (p *parser) slot(parts []string) any {
 	case "bus":
 		b.Buses = append(b.Buses, Bus{Name: last})
 		return &b.Buses[len(b.Buses)-1].Dev
-	case "rgb":
+	case LampLEDs:
+		switch last {
+		case "blue":
+			return &b.LEDs.Blue
+		case "amber":
+			return &b.LEDs.Amber
+		case "rgb":
+			return &b.LEDs.RGB
+		}
+	case LampRGB:
 		return chipSlot(last, &b.RGB.Chip, &b.RGB.Bus, &b.RGB.Addr)
 	case "motor", "supply":
 		list := &b.Motors

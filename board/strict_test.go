@@ -59,7 +59,9 @@ func TestStrict(t *testing.T) {
 		"no heartbeat":        {"FC_HEARTBEAT", "#", `f:23: line.FC_HEARTBEAT: is missing`},
 		"LEDs nowhere":        {"[rgb] ", "[rgb]\n[motor5]\n#", `f:19: motor5: is unknown`},
 		"line twice":          {pause, pause + "\n" + pause, `f:29: line.PAUSE_REQ: is already there; keep one of the two`},
-		"LED beside the lamp": {pause, pause + "\n" + `LED_BLUE = { chip = "x", offset = 1 }`, `f:29: line.LED_BLUE: is shown by the RGB chip too`},
+		"LED beside the lamp": {pause, pause + "\n" + `LED_BLUE = { chip = "x", offset = 1 }`, `f:29: line.LED_BLUE: is shown by the table rgb too`},
+		"leds and rgb":        {"[rgb] ", "[leds]\nrgb = '/sys/class/leds/x'\n[rgb] ", `f:18: leds: is there beside the table rgb; keep one of the two`},
+		"empty leds":          {pause, pause + "\n[leds]", `f:29: leds: is empty; write blue and amber, or rgb, or take it out`},
 		"no such line":        {pause, pause + "\n" + `ESTOP = { chip = "x", offset = 1 }`, `f:29: line.ESTOP: is no line of the agent's; use DISARMED, HOLDING`},
 		"no such empty line":  {pause, pause + "\n[line.ESTOP]", `f:29: line.ESTOP: is no line of the agent's`},
 		"one place":           {"offset = 23", "offset = 17", `f:28: line.PAUSE_REQ: is the line of DISARMED; give each`},
@@ -95,6 +97,46 @@ func TestStrict(t *testing.T) {
 		b, err := Parse("f", []byte(text))
 		if b != nil || err == nil || !strings.Contains("\n"+err.Error(), "\n"+c.want) {
 			t.Errorf("%s: got\n%v\nwant\n%s", name, err, c.want)
+		}
+	}
+}
+
+// The kernel's LEDs stand where the example has its RGB chip, from line 18 on.
+func TestStrictLEDs(t *testing.T) {
+	t.Parallel()
+	with := func(leds string) []byte {
+		text := example(t)
+		from, to := strings.Index(text, "[rgb]"), strings.Index(text, "[line]")
+		return []byte(text[:from] + "[leds]\n" + leds + "\n" + text[to:])
+	}
+	const dir = "/sys/class/leds/"
+	for leds, want := range map[string]LEDs{
+		`blue = "/sys/class/leds/blue:status"` + "\n" + `amber = "/sys/class/leds/ACT"`: {Blue: dir + "blue:status", Amber: dir + "ACT"},
+		`rgb = "/sys/class/leds/rgb:indicator-0"`:                                       {RGB: dir + "rgb:indicator-0"},
+	} {
+		b, err := Parse("f", with(leds))
+		if err != nil || b.LEDs != want || b.Lamp() != LampLEDs {
+			t.Errorf("%s: %+v, %v", leds, b, err)
+		}
+	}
+	const blue, amber = `blue = "/sys/class/leds/b"` + "\n", `amber = "/sys/class/leds/a"` + "\n"
+	for leds, want := range map[string]string{
+		blue:                                  `f:18: leds.amber: is missing; write the LED's folder as ls -d /sys/class/leds/* shows it`,
+		amber:                                 `f:18: leds.blue: is missing;`,
+		blue + `amber = "ACT"`:                `f:20: leds.amber: is "ACT"; write the LED's folder`,
+		blue + `amber = "/sys/class/leds/"`:   `f:20: leds.amber: is "/sys/class/leds/"; write the LED's folder`,
+		blue + `amber = "/sys/class/leds/.."`: `f:20: leds.amber: is "/sys/class/leds/.."; write the LED's folder`,
+		blue + `amber = "/sys/class/leds/a/brightness"`:            `f:20: leds.amber: is "/sys/class/leds/a/brightness"; write the LED's folder`,
+		blue + `amber = "/sys/class/leds/b"`:                       `f:20: leds.amber: is the LED of leds.blue; give each an LED of its own`,
+		blue + amber + `rgb = "/sys/class/leds/c"`:                 `f:21: leds.rgb: is there beside blue or amber; keep rgb alone`,
+		blue + amber + `red = "/sys/class/leds/c"`:                 `f:21: leds.red: is unknown; known here: blue and amber, or rgb`,
+		blue + `amber = 25`:                                        `f:20: leds.amber: is an integer; write a string`,
+		blue + `amber = { name = "a" }`:                            `f:20: leds.amber: is a table; write a string`,
+		blue + amber + "[line.LED_BLUE]\nchip = \"x\"\noffset = 1": `f:21: line.LED_BLUE: is shown by the table leds too; take out the line or that table`,
+	} {
+		b, err := Parse("f", with(leds))
+		if b != nil || err == nil || !strings.Contains("\n"+err.Error(), "\n"+want) {
+			t.Errorf("%s: got\n%v\nwant\n%s", leds, err, want)
 		}
 	}
 }

@@ -23,7 +23,7 @@ func TestLampEndsDark(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		chip := &painted{}
-		l := newLamp(chip)
+		l := newLamp(colours{chip})
 		amber := &lampPin{l, board.LEDAmber, lampAmber}
 		if err := amber.Out(gpio.High); err != nil {
 			t.Error(err)

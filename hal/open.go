@@ -47,7 +47,7 @@ func (h *Hardware) openOutputs(b *board.Board, o Opener) error {
 		name string
 		pin  *gpio.PinOut
 	}{{board.PauseReq, &h.Request}, {board.LEDBlue, &h.Blue}, {board.LEDAmber, &h.Amber}} {
-		if lampShows(b, out.name) {
+		if b.Lamp() != "" && out.name != board.PauseReq {
 			continue
 		}
 		l, ok := b.Line(out.name)
@@ -60,6 +60,14 @@ func (h *Hardware) openOutputs(b *board.Board, o Opener) error {
 		}
 		*out.pin = p
 		h.closes(p)
+	}
+	if b.Lamp() == board.LampLEDs {
+		leds, err := openLEDs(b.LEDs)
+		if err != nil {
+			return err
+		}
+		h.closes(leds)
+		h.use(newLamp(leds))
 	}
 	return nil
 }
@@ -158,7 +166,7 @@ func (h *Hardware) Close() error {
 func Release(b *board.Board, o Opener) error {
 	var errs []error
 	for _, name := range []string{board.PauseReq, board.LEDBlue, board.LEDAmber} {
-		if lampShows(b, name) {
+		if b.Lamp() != "" && name != board.PauseReq {
 			continue
 		}
 		l, ok := b.Line(name)
@@ -179,15 +187,17 @@ func Release(b *board.Board, o Opener) error {
 	return errors.Join(append(errs, releaseLamp(b, o))...)
 }
 
-// lampShows tells whether an RGB chip stands for that line.
-func lampShows(b *board.Board, name string) bool {
-	return b.RGB.Chip != "" && (name == board.LEDBlue || name == board.LEDAmber)
-}
-
-// releaseLamp makes the RGB lamp dark, if the board has one.
+// releaseLamp makes an RGB chip or the kernel's LEDs dark, if the board has them.
 func releaseLamp(b *board.Board, o Opener) error {
-	if b.RGB.Chip == "" {
+	switch b.Lamp() {
+	case "":
 		return nil
+	case board.LampLEDs:
+		leds, err := openLEDs(b.LEDs)
+		if err == nil {
+			err = leds.Close()
+		}
+		return err
 	}
 	bb, ok := b.Bus(b.RGB.Bus)
 	if !ok {

@@ -49,8 +49,7 @@ func (h *Hardware) openBuses(b *board.Board, o Opener) error {
 			if err != nil {
 				return fmt.Errorf("hal: RGB lamp: %w", err)
 			}
-			h.lamp = newLamp(chip)
-			h.Blue, h.Amber = &lampPin{h.lamp, board.LEDBlue, lampBlue}, &lampPin{h.lamp, board.LEDAmber, lampAmber}
+			h.use(newLamp(colours{chip}))
 		}
 		h.Buses = append(h.Buses, sensors)
 	}

@@ -103,6 +103,7 @@ func hardware(m Machine, b *board.Board, runs bool) (list []Check) {
 		list = append(list, m.bus(b, bus)...)
 	}
 	list = append(list, m.lines(b, runs)...)
+	list = append(list, m.leds(b, runs)...)
 	return append(list, m.watchdog(b, runs), m.lastReset(b))
 }
 
