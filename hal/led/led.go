@@ -9,6 +9,7 @@ package led
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Pattern is what both LEDs show together.
@@ -81,6 +82,21 @@ func (p Pattern) At(t int64) (blue, amber bool, next int64) {
 		t -= int64(s.lasts)
 	}
 	panic("led: a time lies outside its own period") // t < period: cannot be
+}
+
+// Step is one stretch of a pattern without a change.
+type Step struct {
+	Lasts       time.Duration
+	Blue, Amber bool
+}
+
+// Steps returns one period of the pattern.
+func (p Pattern) Steps() []Step {
+	var all []Step
+	for _, s := range p.entry().steps {
+		all = append(all, Step{s.lasts, s.shows&blueLit != 0, s.shows&amberLit != 0})
+	}
+	return all
 }
 
 // String returns the pattern's word, which never changes: "rolled-back".

@@ -131,6 +131,22 @@ func TestNextIsExact(t *testing.T) {
 	}
 }
 
+// Steps are the period that At draws.
+func TestSteps(t *testing.T) {
+	t.Parallel()
+	for _, p := range Patterns() {
+		at := int64(0)
+		for range 2 {
+			for i, s := range p.Steps() {
+				if b, a, next := p.At(at); b != s.Blue || a != s.Amber || next != int64(s.Lasts) {
+					t.Errorf("%v, step %d: %+v, but At(%d) says %v, %v for %d", p, i, s, at, b, a, next)
+				}
+				at += int64(s.Lasts)
+			}
+		}
+	}
+}
+
 // All 1024 views: the winner is the first true field, and never Off.
 func TestPickPrecedence(t *testing.T) {
 	for bits := range 1024 {

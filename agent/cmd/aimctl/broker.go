@@ -113,7 +113,7 @@ type plainError struct{ error }
 
 func (p *plainError) Error() string {
 	s := p.error.Error()
-	for _, pkg := range []string{"telemetry: ", "locksmith: ", "patch: ", "run: ", "rollout: "} {
+	for _, pkg := range []string{"telemetry: ", "locksmith: ", "patch: ", "run: ", "rollout: ", "led: "} {
 		s = strings.TrimPrefix(s, pkg)
 	}
 	return s

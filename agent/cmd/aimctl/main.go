@@ -2,7 +2,7 @@
 // drone and for the operator of a fleet.
 //
 //	aimctl status                        what this drone does, why, and what to do
-//	aimctl led                           what the LEDs say
+//	aimctl led                           what the LEDs say; in a terminal they blink
 //	aimctl doctor                        what is wrong with this drone, and the remedy
 //	aimctl bundle                        all that a diagnosis needs, in one archive
 //	aimctl config check FILE             is this file good

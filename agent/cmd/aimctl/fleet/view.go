@@ -8,6 +8,7 @@ import (
 
 	"github.com/charmbracelet/lipgloss"
 
+	"github.com/aim-control/aimlock/agent/cmd/aimctl/words"
 	"github.com/aim-control/aimlock/hal/led"
 )
 
@@ -73,6 +74,22 @@ func (f *Fleet) Next(now time.Time) time.Duration {
 		}
 	}
 	return max(time.Duration(next), 30*time.Millisecond)
+}
+
+// Shows says what a drone's LEDs show, or why that is not known.
+func (f *Fleet) Shows(name string, now time.Time) (p led.Pattern, unknown string) {
+	d := f.drones[name]
+	if d == nil || d.Status == nil && !d.Offline() {
+		return led.Off, "no status yet"
+	}
+	p, ok := d.pattern(now)
+	switch {
+	case ok:
+		return p, ""
+	case d.Silent(now) || d.Offline():
+		return p, strings.TrimSpace(d.gone(now) + " " + d.last())
+	}
+	return p, "pattern " + words.Clean(d.Status.LED, 20) + ", which this aimctl does not know"
 }
 
 // pattern is what the drone's LEDs show; ok is false when that is not known.
