@@ -45,7 +45,8 @@ const (
 // that a steady turn allocates nothing.
 type event struct {
 	kind   kind
-	at     int64 // clock of the loop, ns; the sample's or edge's own time
+	at     int64 // clock of the loop, ns; the sample's own time
+	edge   int64 // of a line's newest edge, as the kernel has it; 0: not known
 	index  int
 	milliC int32
 	power  power

@@ -44,11 +44,16 @@ type lineFact struct {
 	change int64 // of the last change of a known level
 }
 
-// take records a line's level.
-func (f *facts) take(id lineID, level pause.Tri, at int64) {
+// take records a line's level, and when its newest edge was; 0: not known.
+// A change happened at that edge, however late it was looked at, unless the
+// edge is one of before.
+func (f *facts) take(id lineID, level pause.Tri, at, edge int64) {
 	l := &f.line[id]
 	if level != pause.Unknown && l.level != pause.Unknown && level != l.level {
-		l.change = at
+		if edge <= l.change || edge > at {
+			edge = at
+		}
+		l.change = edge
 	}
 	l.level, l.at = level, at
 	both := f.line[lineDisarmed].level == pause.Yes && f.line[lineHolding].level == pause.Yes

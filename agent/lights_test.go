@@ -59,19 +59,19 @@ func TestContradiction(t *testing.T) {
 	f := &facts{started: 1}
 	at := func(d time.Duration) int64 { return int64(time.Minute + d) }
 	beat := func(d time.Duration) {
-		f.take(lineHeartbeat, pause.TriOf(f.line[lineHeartbeat].level != pause.Yes), at(d))
+		f.take(lineHeartbeat, pause.TriOf(f.line[lineHeartbeat].level != pause.Yes), at(d), 0)
 	}
 	for d := time.Duration(0); d <= 3*time.Second; d += 250 * time.Millisecond {
 		beat(d)
-		f.take(lineDisarmed, pause.Yes, at(d))
-		f.take(lineHolding, pause.Yes, at(d))
+		f.take(lineDisarmed, pause.Yes, at(d), 0)
+		f.take(lineHolding, pause.Yes, at(d), 0)
 		believed := d <= contradiction && d > 0 // the first level is no beat yet
 		if got := f.level(lineDisarmed, at(d)); (got == pause.Yes) != believed {
 			t.Errorf("after %v of contradiction DISARMED reads %v", d, got)
 		}
 	}
 	mended := 3250 * time.Millisecond
-	f.take(lineHolding, pause.No, at(mended))
+	f.take(lineHolding, pause.No, at(mended), 0)
 	beat(mended)
 	if f.level(lineDisarmed, at(mended)) != pause.Yes || f.level(lineHolding, at(mended)) != pause.No {
 		t.Errorf("not believed again: %+v", f)

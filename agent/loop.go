@@ -173,7 +173,7 @@ func (l *loop) observe(ev event, now int64) {
 	case supply:
 		l.facts.supplies[ev.index].take(ev.power, ev.ok, ev.at)
 	case line:
-		l.facts.take(lineID(ev.index), ev.level, ev.at)
+		l.facts.take(lineID(ev.index), ev.level, ev.at, ev.edge)
 		if lineID(ev.index) == lineButton {
 			l.press(ev.level, now)
 		}

@@ -95,12 +95,19 @@ func milli(t physic.Temperature) int32 {
 func (s source) watchLine(ctx context.Context, in hal.Input, id lineID) {
 	free := context.AfterFunc(ctx, func() { _ = in.Halt() })
 	defer free()
+	stamped, _ := in.(hal.Stamped)
 	for ctx.Err() == nil {
-		level := pause.Unknown
+		ev := event{kind: line, index: int(id), level: pause.Unknown}
 		if l, err := in.Sense(); err == nil {
-			level = pause.TriOf(l == gpio.High)
+			ev.level = pause.TriOf(l == gpio.High)
 		}
-		s.send(ctx, event{kind: line, at: s.clock(), index: int(id), level: level})
+		if ev.at = s.clock(); stamped != nil {
+			if age, ok := stamped.EdgeAge(); ok {
+				ev.edge = ev.at - int64(age)
+			}
+		}
+		level := ev.level
+		s.send(ctx, ev)
 		if level == pause.Unknown { // a broken line would spin
 			t := time.NewTimer(lineEvery)
 			wait(ctx, t.C)

@@ -7,6 +7,8 @@
 package hal
 
 import (
+	"time"
+
 	"periph.io/x/conn/v3/gpio"
 	"periph.io/x/conn/v3/i2c"
 	"periph.io/x/conn/v3/physic"
@@ -38,6 +40,13 @@ type Input interface {
 	gpio.PinIn
 	// Sense reads the level. A failed read is an error, never Low.
 	Sense() (gpio.Level, error)
+}
+
+// Stamped is an Input whose edges carry the kernel's time, taken in the
+// interrupt: they tell when something happened, however late it is looked at.
+type Stamped interface {
+	// EdgeAge says how long ago the newest edge was; false: there was none.
+	EdgeAge() (time.Duration, bool)
 }
 
 // Sensor is one temperature.

@@ -3,8 +3,10 @@ package hal
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"periph.io/x/conn/v3/gpio"
 
 	"github.com/aim-control/aimlock/board"
@@ -24,6 +26,7 @@ type input struct {
 	line reader
 
 	edges   chan struct{} // one element: an edge since the last wait
+	newest  atomic.Int64  // edge's CLOCK_MONOTONIC, ns; 0: none
 	waiting sync.Mutex    // held by the one waiter
 	timer   *time.Timer   // of the waiter, reused
 
@@ -31,7 +34,10 @@ type input struct {
 	halted chan struct{} // closed by Halt, renewed by In
 }
 
-var _ Input = (*input)(nil)
+var (
+	_ Input   = (*input)(nil)
+	_ Stamped = (*input)(nil)
+)
 
 // newInput returns an input without its line: the line's event handler needs
 // the input before the line exists.
@@ -52,8 +58,10 @@ func pullOf(l board.Line) gpio.Pull {
 	return gpio.PullNoChange
 }
 
-// edge notes an edge. It never blocks: it runs in the event reader.
-func (p *input) edge() {
+// edge notes an edge and its CLOCK_MONOTONIC, which is what the kernel stamps
+// edges with. It never blocks: it runs in the event reader.
+func (p *input) edge(at time.Duration) {
+	p.newest.Store(int64(at))
 	select {
 	case p.edges <- struct{}{}:
 	default:
@@ -67,6 +75,16 @@ func (p *input) Sense() (gpio.Level, error) {
 		return gpio.Low, fmt.Errorf("hal: read %s: %w", p.name, err)
 	}
 	return v != 0, nil
+}
+
+// EdgeAge implements Stamped.
+func (p *input) EdgeAge() (time.Duration, bool) {
+	at := p.newest.Load()
+	var now unix.Timespec
+	if at == 0 || unix.ClockGettime(unix.CLOCK_MONOTONIC, &now) != nil {
+		return 0, false
+	}
+	return time.Duration(now.Nano() - at), true
 }
 
 // Read implements gpio.PinIn. It cannot tell a failed read, which is Low: use

@@ -60,8 +60,8 @@ func TestWaitForEdge(t *testing.T) {
 		if p.WaitForEdge(0) || took() != 0 {
 			t.Error("0 must only look")
 		}
-		p.edge()
-		p.edge() // edges collapse: the level is what counts
+		p.edge(1)
+		p.edge(1) // edges collapse: the level is what counts
 		if !p.WaitForEdge(0) || took() != 0 {
 			t.Error("an edge before the wait is lost")
 		}
@@ -69,12 +69,34 @@ func TestWaitForEdge(t *testing.T) {
 			t.Error("an edge counts twice")
 		}
 		for _, timeout := range []time.Duration{time.Minute, -1} {
-			time.AfterFunc(3*time.Second, p.edge)
+			time.AfterFunc(3*time.Second, func() { p.edge(1) })
 			if !p.WaitForEdge(timeout) || took() != 3*time.Second {
 				t.Errorf("timeout %v: an edge during the wait is lost", timeout)
 			}
 		}
 	})
+}
+
+// An edge's age counts from the kernel's stamp, not from when it is asked for.
+func TestEdgeAge(t *testing.T) {
+	t.Parallel()
+	p := holding(&wire{})
+	if age, ok := p.EdgeAge(); ok {
+		t.Errorf("without an edge it is %v old", age)
+	}
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		t.Fatal(err)
+	}
+	const old = 3 * time.Second
+	p.edge(time.Duration(now.Nano()) - old)
+	if age, ok := p.EdgeAge(); !ok || age < old || age > old+time.Minute {
+		t.Errorf("an edge of 3 s ago is %v old, %v", age, ok)
+	}
+	p.edge(time.Duration(now.Nano()))
+	if age, ok := p.EdgeAge(); !ok || age < 0 || age > time.Minute {
+		t.Errorf("the newest edge is %v old, %v", age, ok)
+	}
 }
 
 func TestHaltFreesTheWaiter(t *testing.T) {
@@ -85,7 +107,7 @@ func TestHaltFreesTheWaiter(t *testing.T) {
 		if p.WaitForEdge(-1) || time.Since(began) != 2*time.Second {
 			t.Error("Halt did not free the waiter")
 		}
-		p.edge()
+		p.edge(1)
 		if p.WaitForEdge(-1) || p.WaitForEdge(time.Hour) || time.Since(began) != 2*time.Second {
 			t.Error("a wait that begins after Halt must be freed too")
 		}
@@ -95,7 +117,7 @@ func TestHaltFreesTheWaiter(t *testing.T) {
 		if p.WaitForEdge(time.Second) {
 			t.Error("In must forget edges from before it")
 		}
-		p.edge()
+		p.edge(1)
 		if !p.WaitForEdge(time.Second) {
 			t.Error("In must end the Halt")
 		}
@@ -131,7 +153,7 @@ func TestInputAllocatesNothing(t *testing.T) {
 		if l, err := p.Sense(); !l || err != nil {
 			t.Fatal(l, err)
 		}
-		p.edge()
+		p.edge(1)
 		if !p.WaitForEdge(time.Hour) {
 			t.Fatal("no edge")
 		}

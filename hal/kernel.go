@@ -39,7 +39,7 @@ func (Kernel) Bus(b board.Bus) (i2c.BusCloser, error) {
 func (Kernel) Input(l board.Line) (gpio.PinIn, error) {
 	p := newInput(l, l.Offset)
 	opts := []gpiocdev.LineReqOption{gpiocdev.AsInput, gpiocdev.WithBothEdges,
-		gpiocdev.WithEventHandler(func(gpiocdev.LineEvent) { p.edge() })}
+		gpiocdev.WithEventHandler(func(e gpiocdev.LineEvent) { p.edge(e.Timestamp) })}
 	switch {
 	case l.PullUp:
 		opts = append(opts, gpiocdev.WithPullUp)

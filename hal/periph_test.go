@@ -139,6 +139,7 @@ type end struct {
 	out   func(gpio.Level) error
 	read  func() (gpio.Level, error)
 	edge  func(time.Duration) bool
+	age   func() (time.Duration, bool) // nil: periph's edges have no time
 	close func()
 }
 
@@ -156,7 +157,7 @@ func oursIn(t *testing.T, l board.Line) end {
 		t.Fatal(err)
 	}
 	in := p.(*input)
-	return end{who: "ours", read: in.Sense, edge: in.WaitForEdge, close: func() { in.Close() }}
+	return end{who: "ours", read: in.Sense, edge: in.WaitForEdge, age: in.EdgeAge, close: func() { in.Close() }}
 }
 
 func periphLine(t *testing.T, l board.Line) *gpioioctl.GPIOLine {
@@ -214,6 +215,12 @@ func follow(t *testing.T, o, i end) {
 			t.Fatalf("round %d: no edge within 2 s of %v", round, want)
 		}
 		awaits(t, i, want)
+		if i.age == nil {
+			continue
+		}
+		if age, ok := i.age(); !ok || age < 0 || age > 2*time.Second {
+			t.Errorf("round %d: the kernel stamped the edge %v ago, %v", round, age, ok)
+		}
 	}
 }
 

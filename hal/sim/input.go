@@ -22,7 +22,8 @@ type Input struct {
 
 	// Guarded by the world's mu.
 	edge     gpio.Edge
-	level    bool // after debouncing
+	level    bool  // after debouncing
+	edgeAt   int64 // of the newest edge; never: there was none
 	settleAt int64
 	closed   bool
 }
@@ -39,7 +40,7 @@ func (w *World) Input(l board.Line) (gpio.PinIn, error) {
 	}
 	p := &Input{
 		w: w, l: ln, debounce: int64(l.Debounce), edge: gpio.BothEdges, level: ln.level,
-		edges: edges.New(), settleAt: never,
+		edges: edges.New(), settleAt: never, edgeAt: never,
 	}
 	ln.pins = append(ln.pins, p)
 	return p, nil
@@ -69,6 +70,7 @@ func (p *Input) change(high bool) {
 		return
 	}
 	p.level = high
+	p.edgeAt = p.w.now
 	if p.edge == gpio.BothEdges || p.edge == gpio.RisingEdge && high || p.edge == gpio.FallingEdge && !high {
 		p.edges.Notify()
 	}
@@ -100,6 +102,14 @@ func (p *Input) Sense() (gpio.Level, error) {
 		return gpio.Low, p.errorf(syscall.EIO)
 	}
 	return gpio.Level(p.level), nil
+}
+
+// EdgeAge says how long ago the newest edge was; false: there was none.
+func (p *Input) EdgeAge() (time.Duration, bool) {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	p.w.advance()
+	return time.Duration(p.w.now - p.edgeAt), p.edgeAt != never
 }
 
 // Read is Sense with errors read as Low: use Sense.
