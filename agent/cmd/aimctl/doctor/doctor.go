@@ -104,6 +104,9 @@ func hardware(m Machine, b *board.Board, runs bool) (list []Check) {
 	}
 	list = append(list, m.lines(b, runs)...)
 	list = append(list, m.leds(b, runs)...)
+	if b.Companion != "" {
+		list = append(list, m.companion(b.Companion))
+	}
 	return append(list, m.watchdog(b, runs), m.lastReset(b))
 }
 

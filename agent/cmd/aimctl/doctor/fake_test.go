@@ -49,6 +49,7 @@ func healthy(t *testing.T) *drone {
 	}
 	d.write("root/dev/i2c-1", "")
 	d.write("root/dev/watchdog0", "")
+	d.write("root/sys/class/thermal/thermal_zone0/temp", "48312\n")
 	d.write("root/proc/meminfo", "MemTotal: 500000 kB\nMemAvailable: 400000 kB\n")
 	d.holds("17", "aimd", "/dev/watchdog0")
 	d.volumes = map[string]doctor.Volume{

@@ -27,6 +27,8 @@ func TestHardware(t *testing.T) {
 		"free line":     {func(d *drone) { d.lines()[24] = doctor.Line{} }, "line LED_BLUE", doctor.Wrong, "although the agent runs", "restart aimd"},
 		"twice":         {func(d *drone) { d.lines()[25].Consumer = "aimlock LED_BLUE" }, "line LED_AMBER", doctor.Wrong, "as LED_BLUE", "table"},
 		"no GPIO":       {func(d *drone) { d.m.GPIO = func() ([]doctor.GPIO, error) { return nil, nil } }, "lines", doctor.Wrong, "no GPIO", "CONFIG_GPIO_CDEV"},
+		"no thermal":    {func(d *drone) { d.remove("root/sys/class/thermal") }, "companion", doctor.Wrong, "no such file", "CONFIG_THERMAL"},
+		"sensor is off": {func(d *drone) { d.write("root/sys/class/thermal/thermal_zone0/temp", "-273150\n") }, "companion", doctor.Wrong, "no plausible temperature", "thermal_zone*"},
 		"no watchdog":   {func(d *drone) { d.remove("root/dev/watchdog0") }, "watchdog", doctor.Wrong, "not there", "dtparam=watchdog=on"},
 		"systemd's dog": {func(d *drone) { d.holds("17", "systemd", "/dev/watchdog") }, "watchdog", doctor.Wrong, "held by systemd (pid 17)", "RuntimeWatchdogSec=0"},
 		"other's dog":   {func(d *drone) { d.holds("17", "watchdogd", "/dev/watchdog0") }, "watchdog", doctor.Wrong, "held by watchdogd", "Stop"},
@@ -73,6 +75,27 @@ func TestPretimeout(t *testing.T) {
 	d.sysfs("pretimeout", "0\n")
 	if c := d.examine()["watchdog"]; strings.Contains(c.Found, "before") {
 		t.Errorf("none: %+v", c)
+	}
+}
+
+// A kernel that cannot debounce is told of at each line.
+func TestOldKernel(t *testing.T) {
+	t.Parallel()
+	d := healthy(t)
+	chips, err := d.m.GPIO()
+	if err != nil {
+		t.Fatal(err)
+	}
+	chips[0].Old = true
+	d.m.GPIO = func() ([]doctor.GPIO, error) { return chips, nil }
+	for name, c := range d.examine() {
+		if _, isLine := strings.CutPrefix(name, "line "); !isLine {
+			if c.Grade != doctor.OK {
+				t.Errorf("%s as well: %s", name, c.Found)
+			}
+		} else if c.Grade != doctor.Wrong || !strings.Contains(c.Found, "first version") || !contains(c.Do, "Linux 5.10") {
+			t.Errorf("%s: %+v", name, c)
+		}
 	}
 }
 

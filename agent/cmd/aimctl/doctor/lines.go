@@ -43,6 +43,9 @@ func line(l board.Line, chips []GPIO, runs bool) Check {
 		if match, _ := path.Match(l.Chip, chip.Label); !match {
 			continue
 		}
+		if chip.Old {
+			return wrong(name, []string{"The agent needs Linux 5.10 or later, for edges and debouncing: update the kernel."}, "%s: this kernel has only the first version of its GPIO interface", chip.Label)
+		}
 		if offset := find(l, chip.Lines); offset >= 0 {
 			return taken(name, fmt.Sprintf("%s %s", chip.Label, where(l, offset)), l, chip.Lines[offset], runs)
 		}

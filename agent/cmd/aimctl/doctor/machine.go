@@ -40,6 +40,7 @@ type Buses interface {
 type GPIO struct {
 	Dev, Label string
 	Lines      []Line // by offset
+	Old        bool   // the kernel's interface of before Linux 5.10: it cannot debounce
 	Err        error  `json:"-"`
 }
 
@@ -99,7 +100,7 @@ func look(dev string) GPIO {
 		return GPIO{Dev: dev, Err: err}
 	}
 	defer chip.Close()
-	g := GPIO{Dev: dev, Label: chip.Label}
+	g := GPIO{Dev: dev, Label: chip.Label, Old: chip.UapiAbiVersion() < 2}
 	for offset := range min(chip.Lines(), maxLines) {
 		info, err := chip.LineInfo(offset)
 		if err != nil {

@@ -5,6 +5,10 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+
+	"periph.io/x/conn/v3/physic"
+
+	"github.com/aim-control/aimlock/hal/thermal"
 )
 
 // Least room that a drone needs, bytes: a patch, the journal's megabyte and
@@ -67,6 +71,20 @@ func memory(m Machine) Check {
 		return wrong(name, []string{"Find what uses it:", "\tps -eo rss,comm --sort=-rss | head"}, "%s available of %s, want %s at least", size(free), size(total), size(leastMemory))
 	}
 	return ok(name, "%s available of %s", size(free), size(total))
+}
+
+// companion looks whether the companion computer's own temperature can be read.
+func (m Machine) companion(file string) Check {
+	const name = "companion"
+	data, err := os.ReadFile(m.path(file))
+	var t physic.Temperature
+	if err == nil {
+		t, err = thermal.Parse(data)
+	}
+	if err != nil {
+		return wrong(name, []string{"The kernel needs CONFIG_THERMAL and the driver of the board's sensor. Name another zone in the board's table, or none; what there is:", "\tgrep . /sys/class/thermal/thermal_zone*/type"}, "%s: %v", file, err)
+	}
+	return ok(name, "%s: %.0f °C", file, t.Celsius())
 }
 
 // field is a value of /proc/meminfo in bytes.
