@@ -13,7 +13,8 @@ import (
 
 // kernelLEDs shows the two status LEDs on LEDs of the kernel's LED class, by
 // their files (Documentation/ABI/testing/sysfs-class-led and -multicolor). The
-// kernel hands most brightnesses on to a worker, but promises it for none.
+// kernel hands some brightnesses on to a worker, but promises it for none: on an
+// emulated AST2600 one change of a PCA9552's LED took 26 ms, of a GPIO's 2 ms.
 type kernelLEDs struct {
 	files []ledFile
 	shown uint32 // picture; more than both: none yet
