@@ -6,7 +6,7 @@ BUILT    ?= $(shell git log -1 --format=%cI 2>/dev/null || echo 1970-01-01T00:00
 STAMP     = -X main.version=$(VERSION) -X main.built=$(BUILT)
 # Programs that fly are built without symbols and without inlining: 12 % of
 # aimd's size for code that waits most of its time.
-SMALL     = -trimpath -gcflags=all=-l -ldflags "-s -w $(STAMP)"
+SMALL     = -trimpath -gcflags=all=-l -ldflags "-s -w $(ROUND) $(STAMP)"
 TOOLS     = go tool -modfile=scripts/tools.mod
 FUZZTIME ?= 10s
 FUZZLONG ?= 60s
@@ -77,6 +77,9 @@ build: ## the three programs for this machine, into dist/
 cross: dist/linux-armv7 dist/linux-arm64 dist/linux-amd64 ## aimd, aimctl and aimsim for armv7, arm64 and amd64
 
 dist/linux-armv7: GOENV = GOARCH=arm GOARM=7
+# A 32-bit ARM kernel has pages of 4 KiB. The linker would round segments to
+# 64 KiB, which arm64 kernels may need.
+dist/linux-armv7: ROUND = -R 4096
 dist/linux-arm64: GOENV = GOARCH=arm64
 dist/linux-amd64: GOENV = GOARCH=amd64
 .PHONY: dist/linux-armv7 dist/linux-arm64 dist/linux-amd64

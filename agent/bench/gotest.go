@@ -37,11 +37,11 @@ func allocations(ctx context.Context, _ string) ([]row, error) {
 func size(ctx context.Context, dir string) ([]row, error) {
 	var rows []row
 	for _, t := range []struct {
-		arch, arm string
-		budget    int64
-	}{{"arm", "7", 6_500_000}, {"arm64", "", 0}, {"amd64", "", 0}} {
+		arch, arm, ld string
+		budget        int64
+	}{{"arm", "7", "-s -w -R 4096", 6_500_000}, {"arm64", "", "-s -w", 0}, {"amd64", "", "-s -w", 0}} {
 		out := filepath.Join(dir, "aimd-"+t.arch)
-		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-gcflags=all=-l", "-ldflags", "-s -w", "-o", out, "./agent/cmd/aimd")
+		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-gcflags=all=-l", "-ldflags", t.ld, "-o", out, "./agent/cmd/aimd")
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+t.arch, "GOARM="+t.arm)
 		if b, err := cmd.CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("%w\n%s", err, b)
