@@ -55,25 +55,45 @@ type about struct {
 	limit     int
 	schema    uint8
 	hasSchema bool
+
+	payload, signatures int // bytes, and how many; of signed messages
 }
 
 // Decode reads exactly one message from b, which it does not keep. m is reset
 // first: keys that b lacks are zero. Unknown keys and longer tuples are
 // skipped, trailing bytes and duplicate keys of trusted messages refused. On
 // an error m is zero.
-func Decode(b []byte, m Message) error {
+//
+// It is generic so that a program links the decoders of what it reads alone: a
+// call of UnmarshalMsg through an interface would link them all.
+func Decode[M Message](b []byte, m M) error {
 	m.reset()
-	if err := decode(b, m); err != nil {
-		name := m.about().name
+	rest, err := b, whole(b, m.about().limit)
+	if err == nil {
+		rest, err = m.UnmarshalMsg(b)
+	}
+	switch a := m.about(); {
+	case errors.Is(err, msgp.ErrLimitExceeded):
+		err = fmt.Errorf("%w: %w", ErrSize, err)
+	case err != nil:
+	case len(rest) != 0:
+		err = ErrTrailing
+	case a.hasSchema && (a.schema == 0 || a.schema > Schema):
+		err = fmt.Errorf("%d, known 1 to %d: %w", a.schema, Schema, ErrSchema)
+	default:
+		err = a.check()
+	}
+	if err != nil {
 		m.reset()
-		return fmt.Errorf("telemetry: %s: %w", name, err)
+		return fmt.Errorf("telemetry: %s: %w", m.about().name, err)
 	}
 	return nil
 }
 
-func decode(b []byte, m Message) error {
-	if len(b) > m.about().limit {
-		return fmt.Errorf("%d bytes of at most %d: %w", len(b), m.about().limit, ErrSize)
+// whole checks that b is one message within its limit.
+func whole(b []byte, limit int) error {
+	if len(b) > limit {
+		return fmt.Errorf("%d bytes of at most %d: %w", len(b), limit, ErrSize)
 	}
 	n, err := measure(b)
 	if err != nil {
@@ -82,36 +102,17 @@ func decode(b []byte, m Message) error {
 	if n < len(b) {
 		return fmt.Errorf("%d of %d: %w", len(b)-n, len(b), ErrTrailing)
 	}
-	rest, err := m.UnmarshalMsg(b)
-	if errors.Is(err, msgp.ErrLimitExceeded) {
-		return fmt.Errorf("%w: %w", ErrSize, err)
-	} else if err != nil {
-		return err
-	}
-	if len(rest) != 0 {
-		return ErrTrailing
-	}
-	if a := m.about(); a.hasSchema && (a.schema == 0 || a.schema > Schema) {
-		return fmt.Errorf("%d, known 1 to %d: %w", a.schema, Schema, ErrSchema)
-	}
-	return checkSigned(m)
+	return nil
 }
 
-// checkSigned bounds what the generated code bounds too loosely, or only when
-// it reads.
-func checkSigned(m Message) error {
-	var sigs int
-	switch m := m.(type) {
-	case *Envelope:
-		if len(m.Payload) > MaxPayload {
-			return fmt.Errorf("payload of %d bytes of at most %d: %w", len(m.Payload), MaxPayload, ErrSize)
-		}
-		sigs = len(m.Signatures)
-	case *Offer:
-		sigs = len(m.Package.Signatures)
+// check bounds what the generated code bounds too loosely, or only when it
+// reads.
+func (a about) check() error {
+	if a.payload > MaxPayload {
+		return fmt.Errorf("payload of %d bytes of at most %d: %w", a.payload, MaxPayload, ErrSize)
 	}
-	if sigs > MaxSignatures {
-		return fmt.Errorf("%d signatures of at most %d: %w", sigs, MaxSignatures, ErrSize)
+	if a.signatures > MaxSignatures {
+		return fmt.Errorf("%d signatures of at most %d: %w", a.signatures, MaxSignatures, ErrSize)
 	}
 	return nil
 }
@@ -121,7 +122,7 @@ func checkSigned(m Message) error {
 func Append(dst []byte, m Message) ([]byte, error) {
 	out, err := m.MarshalMsg(dst)
 	if err == nil {
-		err = checkSigned(m)
+		err = m.about().check()
 	}
 	if err != nil {
 		return dst, fmt.Errorf("telemetry: %s: %w", m.about().name, err)
@@ -133,19 +134,37 @@ func Append(dst []byte, m Message) ([]byte, error) {
 }
 
 func (m *Availability) about() about {
-	return about{"availability", MaxAvailability, m.Schema, true}
+	return about{name: "availability", limit: MaxAvailability, schema: m.Schema, hasSchema: true}
 }
-func (m *Status) about() about    { return about{"status", MaxStatus, m.Schema, true} }
-func (m *Telemetry) about() about { return about{"telemetry", MaxTelemetry, m.Schema, true} }
-func (m *Event) about() about     { return about{"event", MaxEvent, m.Schema, true} }
-func (m *Envelope) about() about  { return about{"envelope", MaxEnvelope, 0, false} }
-func (m *Command) about() about   { return about{"command", MaxCommand, m.Schema, true} }
-func (m *Reply) about() about     { return about{"reply", MaxReply, m.Schema, true} }
-func (m *Offer) about() about     { return about{"offer", MaxOffer, m.Schema, true} }
-func (m *Report) about() about    { return about{"report", MaxReport, m.Schema, true} }
-func (m *Rollout) about() about   { return about{"rollout", MaxRollout, m.Schema, true} }
+func (m *Status) about() about {
+	return about{name: "status", limit: MaxStatus, schema: m.Schema, hasSchema: true}
+}
+func (m *Telemetry) about() about {
+	return about{name: "telemetry", limit: MaxTelemetry, schema: m.Schema, hasSchema: true}
+}
+func (m *Event) about() about {
+	return about{name: "event", limit: MaxEvent, schema: m.Schema, hasSchema: true}
+}
+func (m *Envelope) about() about {
+	return about{name: "envelope", limit: MaxEnvelope, payload: len(m.Payload), signatures: len(m.Signatures)}
+}
+func (m *Command) about() about {
+	return about{name: "command", limit: MaxCommand, schema: m.Schema, hasSchema: true}
+}
+func (m *Reply) about() about {
+	return about{name: "reply", limit: MaxReply, schema: m.Schema, hasSchema: true}
+}
+func (m *Offer) about() about {
+	return about{name: "offer", limit: MaxOffer, schema: m.Schema, hasSchema: true, signatures: len(m.Package.Signatures)}
+}
+func (m *Report) about() about {
+	return about{name: "report", limit: MaxReport, schema: m.Schema, hasSchema: true}
+}
+func (m *Rollout) about() about {
+	return about{name: "rollout", limit: MaxRollout, schema: m.Schema, hasSchema: true}
+}
 func (m *Controller) about() about {
-	return about{"controller", MaxController, m.Schema, true}
+	return about{name: "controller", limit: MaxController, schema: m.Schema, hasSchema: true}
 }
 
 func (m *Availability) reset() { *m = Availability{} }

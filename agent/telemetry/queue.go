@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/tinylib/msgp/msgp"
 )
 
 // slot holds the newest of a kind of message.
@@ -195,14 +197,41 @@ func EntryEvents(entry []byte, boot string) (n uint64, ok bool) {
 	if !ok {
 		return 0, false
 	}
-	if leaf == LeafReport {
-		var r Report
-		ok = Decode(payload, &r) == nil && r.Boot == boot
-		return binary.BigEndian.Uint64(entry[1:]), ok
+	of, n, ok := numbered(payload)
+	if !ok || of != boot {
+		return 0, false
 	}
-	var ev Event
-	ok = Decode(payload, &ev) == nil && ev.Boot == boot
-	return ev.N, ok
+	if leaf == LeafReport { // a report's own number is another one
+		n = binary.BigEndian.Uint64(entry[1:])
+	}
+	return n, true
+}
+
+// numbered reads the boot and the number of an encoded Event or Report, and
+// skips the rest: the decoders of what a drone writes are not linked for it.
+func numbered(b []byte) (boot string, n uint64, ok bool) {
+	if whole(b, MaxEntry) != nil {
+		return "", 0, false
+	}
+	var schema uint8
+	keys, b, err := msgp.ReadMapHeaderBytes(b)
+	for ; keys > 0 && err == nil; keys-- {
+		var key []byte
+		if key, b, err = msgp.ReadMapKeyZC(b); err != nil {
+			break
+		}
+		switch string(key) {
+		case "v":
+			schema, b, err = msgp.ReadUint8Bytes(b)
+		case "b":
+			boot, b, err = msgp.ReadStringBytes(b)
+		case "n":
+			n, b, err = msgp.ReadUint64Bytes(b)
+		default:
+			b, err = msgp.Skip(b)
+		}
+	}
+	return boot, n, err == nil && schema >= 1 && schema <= Schema
 }
 
 // OpenEntry is what an entry of the journal holds: the leaf that it goes to and
