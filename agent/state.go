@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -9,6 +8,7 @@ import (
 
 	"github.com/aim-control/aimlock/agent/pause"
 	"github.com/aim-control/aimlock/firmware/durable"
+	"github.com/aim-control/aimlock/firmware/plainjson"
 )
 
 const maxState = 2048 // bytes of a saved state
@@ -66,7 +66,7 @@ func (f *stateFile) load() error {
 	if data == nil { // the drone's first start
 		return nil
 	}
-	if err := json.Unmarshal(data, &f.s); err != nil {
+	if err := plainjson.Unmarshal(data, &f.s); err != nil {
 		f.s = savedState{}
 		return fmt.Errorf("agent: state %s: %w", f.path, err)
 	}
@@ -92,7 +92,7 @@ func (f *stateFile) update(change func(*savedState)) error {
 	if next == f.s {
 		return nil
 	}
-	data, err := json.Marshal(next)
+	data, err := plainjson.Marshal(next)
 	if err != nil {
 		return err
 	}

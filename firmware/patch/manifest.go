@@ -1,11 +1,11 @@
 package patch
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/aim-control/aimlock/firmware/plainjson"
 )
 
 // Schema is the version of manifests and reverts. Another one is refused.
@@ -99,14 +99,11 @@ func (m *Manifest) Encode() []byte {
 }
 
 func encodeJSON(v any) []byte {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(v); err != nil {
+	b, err := plainjson.MarshalIndent(v)
+	if err != nil {
 		panic(err) // never: strings, numbers and booleans
 	}
-	return b.Bytes()
+	return append(b, '\n')
 }
 
 // ParseManifest reads patch.json. What it returns is valid. Whatever is not

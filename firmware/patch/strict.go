@@ -2,13 +2,14 @@ package patch
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/aim-control/aimlock/firmware/plainjson"
 )
 
 // FieldError is what is wrong with a manifest or a revert.
@@ -38,7 +39,7 @@ func faults(file string) faultOf {
 // document may see two different patches.
 type object struct {
 	file, prefix string
-	values       map[string]any // string json.Number bool nil []string *object
+	values       map[string]any // string plainjson.Number bool nil []string *object
 	err          error
 }
 
@@ -51,67 +52,57 @@ func readObject(file string, data []byte, limit int) (*object, error) {
 	if !utf8.Valid(data) {
 		return nil, f("", "is not UTF-8; save it as UTF-8")
 	}
-	var raw json.RawMessage
-	if err := json.Unmarshal(data, &raw); err != nil { // the whole grammar, and nothing behind it
-		var s *json.SyntaxError
+	d, err := plainjson.Read(data) // the whole grammar, and nothing behind it
+	if err != nil {
+		var s *plainjson.SyntaxError
 		if errors.As(err, &s) {
-			at := min(max(int(s.Offset), 0), len(data))
-			return nil, f("", fmt.Sprintf("line %d: not JSON: %v", 1+bytes.Count(data[:at], []byte("\n")), err))
+			return nil, f("", fmt.Sprintf("line %d: not JSON: want %s", 1+bytes.Count(data[:s.Offset], []byte("\n")), s.Want))
 		}
 		return nil, f("", fmt.Sprintf("not JSON: %v", err))
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	t, err := d.Token()
-	if err != nil || t != json.Delim('{') {
+	if d.Token() != plainjson.Delim('{') {
 		return nil, f("", "is not a JSON object; it begins with {")
 	}
 	return members(d, file, "", 1)
 }
 
 // members reads an object's members after its brace.
-func members(d *json.Decoder, file, prefix string, depth int) (*object, error) {
+func members(d *plainjson.Reader, file, prefix string, depth int) (*object, error) {
 	o := &object{file: file, prefix: prefix, values: map[string]any{}}
 	for d.More() {
-		t, err := d.Token()
-		key, ok := t.(string)
-		if err != nil || !ok {
-			return nil, o.fault("", "cannot be read")
-		}
+		key, _ := d.Token().(string)
 		if _, twice := o.values[key]; twice {
 			return nil, o.fault(key, "is there twice; keep one")
 		}
+		var err error
 		if o.values[key], err = o.value(d, key, depth); err != nil {
 			return nil, err
 		}
 	}
-	_, err := d.Token()
-	return o, err
+	d.Token()
+	return o, nil
 }
 
-func (o *object) value(d *json.Decoder, key string, depth int) (any, error) {
-	t, err := d.Token()
-	switch {
-	case err != nil:
-		return nil, o.fault(key, "cannot be read")
-	case t == json.Delim('{') && depth < 2:
+func (o *object) value(d *plainjson.Reader, key string, depth int) (any, error) {
+	switch t := d.Token(); {
+	case t == plainjson.Delim('{') && depth < 2:
 		return members(d, o.file, o.prefix+key+".", depth+1)
-	case t == json.Delim('['):
+	case t == plainjson.Delim('['):
 		list := []string{}
 		for d.More() {
-			t, err := d.Token()
-			s, ok := t.(string)
-			if err != nil || !ok {
+			s, ok := d.Token().(string)
+			if !ok {
 				return nil, o.fault(key, `holds something that is no text; write ["name", …]`)
 			}
 			list = append(list, s)
 		}
-		_, err := d.Token()
-		return list, err
-	case t == json.Delim('{'):
+		d.Token()
+		return list, nil
+	case t == plainjson.Delim('{'):
 		return nil, o.fault(key, "is nested too deep; nothing here is")
+	default:
+		return t, nil
 	}
-	return t, nil
 }
 
 func (o *object) fault(key, what string) error {
@@ -166,7 +157,7 @@ func (o *object) integer(key string) int64 {
 	if !ok {
 		return 0
 	}
-	s, _ := v.(json.Number)
+	s, _ := v.(plainjson.Number)
 	n, err := strconv.ParseInt(string(s), 10, 64)
 	if err != nil {
 		o.take(o.fault(key, "is no whole number; write it in digits alone"))

@@ -3,12 +3,12 @@ package store
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/aim-control/aimlock/firmware/durable"
+	"github.com/aim-control/aimlock/firmware/plainjson"
 )
 
 // Bounds of the state, so that it always fits into its slot: a revert must
@@ -105,7 +105,7 @@ func (s *Store) read() (*state, error) {
 	if seq == 0 {
 		return st, nil
 	}
-	if err := json.Unmarshal(b, st); err != nil {
+	if err := plainjson.Unmarshal(b, st); err != nil {
 		return nil, fmt.Errorf("%w: state: %w", durable.ErrDamaged, err)
 	}
 	if st.Schema != schema {
@@ -120,13 +120,11 @@ func (s *Store) save(next *state) error {
 	if err := s.reopen(); err != nil {
 		return err
 	}
-	var b strings.Builder
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false) // a reason's bytes at most double
-	if err := e.Encode(next); err != nil {
+	b, err := plainjson.Marshal(next) // a reason's bytes at most double
+	if err != nil {
 		return err
 	}
-	if err := s.slots.Write([]byte(b.String())); err != nil {
+	if err := s.slots.Write(append(b, '\n')); err != nil {
 		s.failed = true
 		return err
 	}
