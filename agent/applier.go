@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -50,7 +49,7 @@ type applier struct {
 	trial   time.Duration // deadline of a trial
 	watch   time.Duration // a trial is watched at least so long
 	settle  time.Duration // the interlock must have stood so long
-	log     *slog.Logger
+	log     Logger
 
 	offers chan []byte   // not buffered: while the applier is busy the uplink keeps the newest
 	wake   chan struct{} // capacity 1: there is an order

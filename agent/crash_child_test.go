@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -125,7 +124,7 @@ func droneProcess(dir string) int {
 	id := &config.Identity{Drone: "patrol-01", Fleet: "north", Board: "sim", MQTT: config.MQTT{Broker: os.Getenv(childBroker)},
 		Trust: config.Trust{Threshold: 1, Config: keys[:1], Command: keys[1:]},
 		Paths: config.Paths{Config: filepath.Join(dir, config.LiveName), State: filepath.Join(dir, "state"), Run: filepath.Join(dir, "run")}}
-	err = Run(ctx, Start{Identity: id, Board: b, Opener: world, Host: host, Version: "test", Log: NewLog(os.Stderr, false, slog.LevelInfo),
+	err = Run(ctx, Start{Identity: id, Board: b, Opener: world, Host: host, Version: "test", Log: NewLog(os.Stderr, false, false),
 		Jitter: func() time.Duration { return 0 }, Clock: func() (time.Time, bool) { return time.Now(), true },
 		Notify: func(state string) {
 			if state == "READY=1" {

@@ -3,7 +3,6 @@ package agent
 import (
 	"bytes"
 	"errors"
-	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -94,14 +93,14 @@ func TestForgedLines(t *testing.T) {
 		"no UTF-8":        "x\xff\x9b2J",
 	} {
 		var b bytes.Buffer
-		log := NewLog(&b, false, slog.LevelInfo)
+		log := NewLog(&b, false, false)
 		report{level: levelWarn, text: "from " + evil, pairs: pairs("holder", evil)}.write(log)
 		line, rest, _ := strings.Cut(b.String(), "\n")
 		if rest != "" || !utf8.ValidString(line) || strings.ContainsFunc(line, func(r rune) bool { return r != ' ' && !isShown(r) }) {
 			t.Errorf("%s: %q", name, b.String())
 		}
 		b.Reset()
-		report{level: levelWarn, text: "from " + evil, pairs: pairs("holder", evil)}.write(NewLog(&b, true, slog.LevelInfo))
+		report{level: levelWarn, text: "from " + evil, pairs: pairs("holder", evil)}.write(NewLog(&b, true, false))
 		if strings.Count(b.String(), "\n") != 1 || strings.ContainsAny(b.String(), "\r\x1b") {
 			t.Errorf("%s, JSON: %q", name, b.String())
 		}

@@ -1,86 +1,99 @@
 package agent
 
 import (
-	"context"
+	"fmt"
 	"io"
-	"log/slog"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/aim-control/aimlock/firmware/plainjson"
 )
 
-// NewLog makes the agent's log on w: one line a record, for people
-// ("15:04:05.000 ERROR aim_lock_config.conf: HOT cause=lock …"), or JSON.
-func NewLog(w io.Writer, json bool, level slog.Level) *slog.Logger {
-	if json {
-		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
+// Logger is told what happens; args are keys and values in turn. A *Log is one,
+// a *slog.Logger as well.
+type Logger interface {
+	Debug(msg string, args ...any)
+	Info(msg string, args ...any)
+	Warn(msg string, args ...any)
+	Error(msg string, args ...any)
+}
+
+// Log writes one line a record, for people: the message as it is, right behind
+// the level, so that they find "ERROR aim_lock_config.conf: HOT"; or JSON.
+// log/slog would link its handlers and encoding/json, 5 % of aimd. Safe for
+// concurrent use.
+type Log struct {
+	json, debug bool
+
+	mu sync.Mutex
+	w  io.Writer // under mu
+}
+
+// NewLog makes the agent's log on w: lines for people ("15:04:05.000 ERROR
+// aim_lock_config.conf: HOT cause=lock …", times in UTC), or JSON objects with
+// time, level, msg and the record's keys. Without debug, Debug is not written.
+func NewLog(w io.Writer, json, debug bool) *Log { return &Log{w: w, json: json, debug: debug} }
+
+// Debug writes details, if they are wanted.
+func (l *Log) Debug(msg string, args ...any) {
+	if l.debug {
+		l.write("DEBUG", msg, args)
 	}
-	return slog.New(&lineHandler{w: w, mu: new(sync.Mutex), level: level})
 }
 
-// lineHandler writes what slog's text handler does not: the message as it is,
-// right behind the level, so that people find "ERROR aim_lock_config.conf: HOT".
-type lineHandler struct {
-	w      io.Writer
-	mu     *sync.Mutex
-	level  slog.Level
-	prefix string // of the keys of a group
-	attrs  string // already written out
-}
+// Info writes what is as it should be.
+func (l *Log) Info(msg string, args ...any) { l.write("INFO", msg, args) }
 
-func (h *lineHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.level }
+// Warn writes what somebody may have to look at.
+func (l *Log) Warn(msg string, args ...any) { l.write("WARN", msg, args) }
 
-func (h *lineHandler) Handle(_ context.Context, r slog.Record) error {
-	var b strings.Builder
-	b.WriteString(r.Time.UTC().Format("15:04:05.000 "))
-	b.WriteString(r.Level.String())
-	b.WriteByte(' ')
-	b.WriteString(oneLine(r.Message))
-	b.WriteString(h.attrs)
-	r.Attrs(func(a slog.Attr) bool { writeAttr(&b, h.prefix, a); return true })
-	b.WriteByte('\n')
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	_, err := io.WriteString(h.w, b.String())
-	return err
-}
+// Error writes what is not as it should be.
+func (l *Log) Error(msg string, args ...any) { l.write("ERROR", msg, args) }
 
-func (h *lineHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	var b strings.Builder
-	for _, a := range attrs {
-		writeAttr(&b, h.prefix, a)
+func (l *Log) write(level, msg string, args []any) {
+	now, b := time.Now().UTC(), make([]byte, 0, 256)
+	if l.json {
+		b = append(b, `{"time":"`+now.Format(time.RFC3339Nano)+`","level":"`+level+`","msg":`...)
+		b = plainjson.AppendText(b, msg)
+	} else {
+		b = append(b, now.Format("15:04:05.000 ")+level+" "+oneLine(msg)...)
 	}
-	c := *h
-	c.attrs += b.String()
-	return &c
-}
-
-func (h *lineHandler) WithGroup(name string) slog.Handler {
-	c := *h
-	c.prefix += name + "."
-	return &c
-}
-
-func writeAttr(b *strings.Builder, prefix string, a slog.Attr) {
-	v := a.Value.Resolve()
-	if v.Kind() == slog.KindGroup {
-		for _, in := range v.Group() {
-			writeAttr(b, prefix+a.Key+".", in)
+	for i := 0; i < len(args); i += 2 {
+		key, ok := args[i].(string)
+		if !ok || i+1 == len(args) { // a mistake in the program: shown, not lost
+			b = l.attr(b, "!BADKEY", args[i])
+			continue
 		}
-		return
+		b = l.attr(b, key, args[i+1])
 	}
-	b.WriteByte(' ')
-	b.WriteString(prefix + a.Key)
-	b.WriteByte('=')
-	s := v.String()
-	if v.Kind() == slog.KindTime {
-		s = v.Time().UTC().Format(time.RFC3339Nano)
+	if l.json {
+		b = append(b, '}')
 	}
-	if s == "" || strings.ContainsAny(s, " \"=") || oneLine(s) != s {
-		s = strconv.Quote(s)
+	b = append(b, '\n')
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, _ = l.w.Write(b)
+}
+
+func (l *Log) attr(b []byte, key string, value any) []byte {
+	if t, ok := value.(time.Time); ok {
+		value = t.UTC().Format(time.RFC3339Nano)
 	}
-	b.WriteString(s)
+	s := fmt.Sprint(value)
+	if !l.json {
+		if s == "" || strings.ContainsAny(s, " \"=") || oneLine(s) != s {
+			s = strconv.Quote(s)
+		}
+		return append(b, " "+key+"="+s...)
+	}
+	b = append(plainjson.AppendText(append(b, ','), key), ':')
+	switch value.(type) {
+	case int, int64, uint64, bool:
+		return append(b, s...)
+	}
+	return plainjson.AppendText(b, s)
 }
 
 // oneLine keeps a message from forging a second line and from steering a

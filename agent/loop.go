@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -46,7 +45,7 @@ type loop struct {
 	up      publisher
 	keep    keeper
 	turns   *atomic.Uint64               // completed ones: what the watchdog is fed with
-	log     *slog.Logger                 // for what cannot be kept
+	log     Logger                       // for what cannot be kept
 	inForce *atomic.Pointer[config.Live] // for those who ask from outside
 
 	request, blue, amber pin

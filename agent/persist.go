@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -43,13 +42,13 @@ type persister struct {
 	patches func(report []byte)     // the newest patch report, for what the broker retains
 	note    func(data []byte) error // keeps what is in force for the history; nil: nobody does
 	trouble func(part, why string)  // a write failed; "" : it works again
-	log     *slog.Logger
+	log     Logger
 	n       uint64 // of the last event of this boot
 	counted bool   // n has gone on from the journal's newest
 	broken  map[string]bool
 }
 
-func newPersister(sys durable.Sys, boot, lastGood string, state *stateFile, journal *outbox, log *slog.Logger) *persister {
+func newPersister(sys durable.Sys, boot, lastGood string, state *stateFile, journal *outbox, log Logger) *persister {
 	p := &persister{reports: make(chan report, maxReports), dirty: make(chan struct{}, 1), sys: sys, boot: boot, last: lastGood,
 		state: state, journal: journal, log: log, wake: func() {}, patches: func([]byte) {}, trouble: func(string, string) {}, broken: map[string]bool{}}
 	_ = p.count()

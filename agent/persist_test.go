@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -161,10 +162,10 @@ func TestLastGoodOutlivesPowerCuts(t *testing.T) {
 func TestLogLines(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	log := NewLog(&b, false, slog.LevelInfo)
+	log := NewLog(&b, false, false)
 	report{level: levelError, text: hotLine, pairs: pairs("cause", "lock", "holder", "evil\nERROR forged", "do", `end "it"`, "empty", "")}.write(log)
 	log.Debug("not shown")
-	log.With("a", 1).WithGroup("g").Warn("two", "b", "c d")
+	log.Warn("two", "a", 1, "b", "c d", "took", time.Second, "err", io.EOF)
 	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
 	if len(lines) != 2 {
 		t.Fatalf("%d lines: %q", len(lines), lines)
@@ -172,12 +173,12 @@ func TestLogLines(t *testing.T) {
 	if want := `ERROR aim_lock_config.conf: HOT cause=lock holder="evil\nERROR forged" do="end \"it\""`; lines[0][13:] != want {
 		t.Errorf("got  %s\nwant %s", lines[0][13:], want)
 	}
-	if want := `WARN two a=1 g.b="c d"`; lines[1][13:] != want {
+	if want := `WARN two a=1 b="c d" took=1s err=EOF`; lines[1][13:] != want {
 		t.Errorf("got  %s\nwant %s", lines[1][13:], want)
 	}
 	b.Reset()
-	NewLog(&b, true, slog.LevelInfo).Error(hotLine, "cause", "lock")
-	if !strings.Contains(b.String(), `"level":"ERROR","msg":"aim_lock_config.conf: HOT","cause":"lock"`) {
+	NewLog(&b, true, false).Error(hotLine, "cause", "lock", "n", 1, "ok", true, "took", time.Second, "at", time.Unix(0, 0), "err", io.EOF, 7)
+	if !strings.Contains(b.String(), `"level":"ERROR","msg":"aim_lock_config.conf: HOT","cause":"lock","n":1,"ok":true,"took":"1s","at":"1970-01-01T00:00:00Z","err":"EOF","!BADKEY":7}`) {
 		t.Errorf("JSON: %s", b.String())
 	}
 }

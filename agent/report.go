@@ -1,8 +1,6 @@
 package agent
 
 import (
-	"context"
-	"log/slog"
 	"slices"
 	"strings"
 
@@ -72,11 +70,17 @@ func (l *loop) splitTrouble(text string) (part, why string) {
 }
 
 // write is the report's line in the log.
-func (r report) write(log *slog.Logger) {
-	level := map[string]slog.Level{levelInfo: slog.LevelInfo, levelWarn: slog.LevelWarn, levelError: slog.LevelError}[r.level]
+func (r report) write(log Logger) {
 	args := make([]any, 0, 2*len(r.pairs))
 	for _, p := range r.pairs {
-		args = append(args, slog.String(p.Key, p.Value))
+		args = append(args, p.Key, p.Value)
 	}
-	log.Log(context.Background(), level, r.text, args...)
+	switch r.level {
+	case levelError:
+		log.Error(r.text, args...)
+	case levelWarn:
+		log.Warn(r.text, args...)
+	default:
+		log.Info(r.text, args...)
+	}
 }

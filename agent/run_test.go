@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -43,7 +42,7 @@ func newDrone(t *testing.T, broker string) (Start, *lockedBuffer) {
 		t.Fatal(err)
 	}
 	out := &lockedBuffer{}
-	return Start{Identity: id, Board: b, Opener: sim.New(b, 1), Host: host, Log: NewLog(out, false, slog.LevelInfo), Version: "test",
+	return Start{Identity: id, Board: b, Opener: sim.New(b, 1), Host: host, Log: NewLog(out, false, false), Version: "test",
 		Jitter: func() time.Duration { return 0 }}, out
 }
 

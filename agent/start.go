@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -39,7 +38,7 @@ type Start struct {
 	Board    *board.Board
 	Opener   hal.Opener
 	Host     locksmith.Host
-	Log      *slog.Logger
+	Log      Logger
 	Version  string
 	Reset    string               // what reset the machine before this boot, in words; empty: not known
 	Built    time.Time            // floor of the clock that judges certificates

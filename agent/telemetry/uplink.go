@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -66,7 +65,7 @@ type Options struct {
 	// goroutine; it must not block. Up with an error: connected, but the
 	// broker refuses the commands (asked again every 5 s).
 	OnLink func(up bool, conn uint64, err error)
-	Log    *slog.Logger // nil: silent
+	Log    Logger // nil: silent
 }
 
 // Uplink keeps one drone connected. Its setters may be called from any
@@ -74,7 +73,7 @@ type Options struct {
 type Uplink struct {
 	o    Options
 	dial Dial
-	log  *slog.Logger
+	log  Logger
 
 	status, telemetry slot
 	report            slot
@@ -101,7 +100,7 @@ func NewUplink(o Options) (*Uplink, error) {
 		}
 	}
 	if u.log == nil {
-		u.log = slog.New(slog.DiscardHandler)
+		u.log = silent{}
 	}
 	if u.o.Jitter == nil {
 		u.o.Jitter = func() time.Duration { return rand.N(jitterMax) }

@@ -7,7 +7,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -60,5 +59,5 @@ func run(identity, world string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	return agent.Run(ctx, agent.Start{Identity: id, Board: rig.Board(), Opener: opener, Host: host, Version: "bench",
-		Log: agent.NewLog(os.Stderr, false, slog.LevelInfo), Jitter: func() time.Duration { return 0 }})
+		Log: agent.NewLog(os.Stderr, false, false), Jitter: func() time.Duration { return 0 }})
 }

@@ -15,7 +15,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -118,11 +117,7 @@ func check(id *config.Identity, stdout, stderr io.Writer) int {
 
 func serve(o options, id *config.Identity, b *board.Board, stderr io.Writer) error {
 	agent.TuneMemory()
-	level := slog.LevelInfo
-	if o.verbose {
-		level = slog.LevelDebug
-	}
-	log := agent.NewLog(stderr, o.logFormat == "json", level)
+	log := agent.NewLog(stderr, o.logFormat == "json", o.verbose)
 	host, err := locksmith.KernelHost()
 	if err != nil {
 		return err

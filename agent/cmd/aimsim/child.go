@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"os"
 	"os/signal"
@@ -68,7 +67,7 @@ func child(ctx context.Context, path string) error {
 	defer client.Close()
 	return agent.Run(ctx, agent.Start{
 		Identity: id, Board: b, Opener: client, Host: host, Version: version,
-		Log:    agent.NewLog(os.Stderr, false, slog.LevelInfo),
+		Log:    agent.NewLog(os.Stderr, false, false),
 		Jitter: func() time.Duration { return rand.N(jitter) },
 		Clock:  func() (time.Time, bool) { return time.Now(), true }, // the host's is the only one
 		Trial:  trial,
