@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/tinylib/msgp/msgp"
+	"github.com/aim-control/aimlock/firmware/msgp"
 )
 
 // The largest encoded message of each kind, bytes. A longer one is neither

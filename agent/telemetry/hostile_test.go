@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tinylib/msgp/msgp"
+	"github.com/aim-control/aimlock/firmware/msgp"
 )
 
 // key is a message with one key, its value as given.
@@ -86,7 +86,7 @@ func TestGeneratedLimits(t *testing.T) {
 func TestTrustedRefuseDuplicates(t *testing.T) {
 	t.Parallel()
 	cmd := []byte{0x83, 0xa1, 'v', Schema, 0xa1, 'w', 0xa5, 'p', 'a', 'u', 's', 'e', 0xa1, 'w', 0xa6, 'r', 'e', 's', 'u', 'm', 'e'}
-	if err := Decode(cmd, &Command{}); !errors.Is(msgp.Cause(errors.Unwrap(err)), msgp.ErrDuplicateEntry) {
+	if err := Decode(cmd, &Command{}); !errors.Is(err, msgp.ErrDuplicateEntry) {
 		t.Errorf("command: %v", err)
 	}
 	env := []byte{0x82, 0xa1, 'p', 0xc4, 0, 0xa1, 'p', 0xc4, 0}

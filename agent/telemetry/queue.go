@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tinylib/msgp/msgp"
+	"github.com/aim-control/aimlock/firmware/msgp"
 )
 
 // slot holds the newest of a kind of message.

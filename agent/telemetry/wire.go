@@ -1,6 +1,7 @@
 package telemetry
 
 //go:generate go tool -modfile=../../scripts/tools.mod msgp -file wire.go -o wire_gen.go -tests=false -io=false
+//go:generate sed -i s,github.com/tinylib/msgp/msgp,github.com/aim-control/aimlock/firmware/msgp, wire_gen.go
 // The limits below bound what the generated code allocates; Decode bounds the
 // message as a whole before it. Tuples of another length than ours are read:
 // what is missing stays zero, what is more is skipped, so a tuple may grow at

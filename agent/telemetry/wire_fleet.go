@@ -1,6 +1,7 @@
 package telemetry
 
 //go:generate go tool -modfile=../../scripts/tools.mod msgp -file wire_fleet.go -o wire_fleet_gen.go -tests=false -io=false
+//go:generate sed -i s,github.com/tinylib/msgp/msgp,github.com/aim-control/aimlock/firmware/msgp, wire_fleet_gen.go
 // What the operator's side says of a fleet. A fleet is larger than any list in
 // wire.go, and the generator knows one limit of what is sent a file.
 

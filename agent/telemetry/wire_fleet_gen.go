@@ -3,7 +3,7 @@
 package telemetry
 
 import (
-	"github.com/tinylib/msgp/msgp"
+	"github.com/aim-control/aimlock/firmware/msgp"
 )
 
 // Size limits for msgp deserialization

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/tinylib/msgp/msgp"
+	"github.com/aim-control/aimlock/firmware/msgp"
 )
 
 // KindRevert is a Revert's kind; no manifest has it.
