@@ -14,7 +14,7 @@ SEEDS    ?= 3
 PROGRAMS  = aimd aimctl aimsim
 
 .DEFAULT_GOAL := help
-.PHONY: help run test race peers mutants histories crash e2e fuzz bench bench-locks lint verify-gen generate build cross clean
+.PHONY: help run test race peers mutants histories crash e2e fuzz bench bench-locks bench-crash crashstates lint verify-gen generate build cross clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -50,13 +50,20 @@ e2e: dist/linux-armv7 dist/linux-arm64 ## aimd on two emulated boards with Debia
 fuzz: ## every fuzz target for FUZZTIME (10s), what reads from outside for FUZZLONG (60s)
 	@scripts/fuzz $(FUZZTIME) $(FUZZLONG)
 
-bench: ## DESIGN's budgets beside what is measured, then the locks side by side
+bench: ## DESIGN's budgets beside what is measured, then the locks and the crash states side by side
 	go run ./agent/bench
-	@$(MAKE) --no-print-directory bench-locks
+	@$(MAKE) --no-print-directory bench-locks bench-crash
 
 bench-locks: ## our lock beside gofrs/flock, O_EXCL files and etcd, in a module of its own
 	cd agent/bench/locks && go test . && go build -o $${TMPDIR:-/tmp}/aimlocks.$$$$ . && \
 		{ timeout 70 $${TMPDIR:-/tmp}/aimlocks.$$$$; code=$$?; rm -f $${TMPDIR:-/tmp}/aimlocks.$$$$; exit $$code; }
+
+bench-crash: ## what a power cut leaves: ours beside google/renameio and natefinch/atomic, taped and enumerated
+	cd agent/bench/crash && go test -run 'Tape|Verdict' . && go run .
+
+crashstates: ## every crash state at length: the store with three sectors, all of it on a second model (pebble's)
+	go test -count=1 -tags heavy -run '^TestEveryPowerCut$$' -timeout 300s ./firmware/store
+	cd agent/bench/crash && go test -count=1 -v -run '^TestBothModels$$' -timeout 300s ./models
 
 lint: ## go vet for every target, staticcheck, gofmt
 	go vet ./... && GOARCH=arm go vet ./...
