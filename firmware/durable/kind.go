@@ -8,8 +8,8 @@ import (
 )
 
 // FileSystem is a kind of file system: the magic number that statfs(2) gives
-// (include/uapi/linux/magic.h), 32 bits; 0 if it could not be asked.
-type FileSystem int64
+// (include/uapi/linux/magic.h); 0 if it could not be asked.
+type FileSystem uint32
 
 // FileSystemOf says on what the directory of path lies.
 func FileSystemOf(sys Sys, path string) FileSystem {
@@ -26,7 +26,7 @@ func kindOf(sys Sys, fd int) FileSystem {
 	if err != nil {
 		return 0
 	}
-	return FileSystem(magic)
+	return magic
 }
 
 // Proven reports whether a rename over an existing name is one transaction
@@ -64,7 +64,7 @@ func (f FileSystem) String() string {
 	case unix.V9FS_MAGIC:
 		return "9p"
 	}
-	return "a file system of kind 0x" + strconv.FormatInt(int64(f), 16)
+	return "a file system of kind 0x" + strconv.FormatUint(uint64(f), 16)
 }
 
 // shaky reports that fd lies on a file system that is not proven. What is done
@@ -85,11 +85,10 @@ func swap(sys Sys, dfd int, from, to string, synced bool) (step string, err erro
 	weak := synced && shaky(sys, dfd)
 	if weak {
 		old, err := pin(sys, dfd, to)
-		if err != nil && err != unix.ENOENT {
-			return "open the old file", err
-		}
 		if err == nil {
 			defer sys.Close(old)
+		} else if err != unix.ENOENT {
+			return "open the old file", err
 		}
 	}
 	if err := sys.Renameat(dfd, from, dfd, to); err != nil {

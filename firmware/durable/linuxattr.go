@@ -6,10 +6,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func (linux) Fstatfs(fd int) (int64, error) {
+func (linux) Fstatfs(fd int) (FileSystem, error) {
 	var st unix.Statfs_t
 	err := again(func() error { return unix.Fstatfs(fd, &st) })
-	return int64(uint32(st.Type)), err // negative on 32 bits for some
+	return FileSystem(st.Type), err
 }
 
 func (linux) Flistxattr(fd int) ([]string, error) {

@@ -2,7 +2,6 @@ package durable
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -10,12 +9,10 @@ import (
 
 // look is what a new file takes over from the one in whose place it comes.
 type look struct {
-	Stat          // only the mode where nothing exists
-	exists bool   // else: the process's owner
-	attrs  []attr // extended attributes
+	Stat        // only the mode where nothing exists
+	exists bool // else: the process's owner
+	attrs  map[string]string
 }
-
-type attr struct{ name, value string }
 
 // existing says what the file that replaces base is to look like: as base does,
 // or with this mode. attrs: its extended attributes as well.
@@ -49,11 +46,12 @@ func existing(sys Sys, dfd int, base string, mode uint32, attrs bool) (l look, e
 // lists and labels included. Those that are bound to the content stay behind:
 // the kernel drops a capability at the next write, and makes hashes and their
 // signatures anew.
-func attributes(sys Sys, fd int) (list []attr, err error) {
+func attributes(sys Sys, fd int) (map[string]string, error) {
 	names, err := sys.Flistxattr(fd)
 	if err == unix.ENOTSUP {
 		return nil, nil
 	}
+	all := map[string]string{}
 	for _, name := range names {
 		switch name {
 		case "security.capability", "security.ima", "security.evm":
@@ -64,11 +62,11 @@ func attributes(sys Sys, fd int) (list []attr, err error) {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("attribute %s: %w", name, err)
+			return nil, of(name, err)
 		}
-		list = append(list, attr{name, string(value)})
+		all[name] = string(value)
 	}
-	return list, err
+	return all, err
 }
 
 // dress gives the file owner, mode and attributes, as far as they differ.
@@ -103,28 +101,30 @@ func dress(sys Sys, fd int, l look, attrs bool) (changed bool, step string, err 
 // adorn makes the file's extended attributes those, and counts the changes. A
 // file system without them, behind a link to one with, is fine. Labels that the
 // kernel gave the new file stay if there is none to put in their place.
-func adorn(sys Sys, fd int, want []attr) (n int, err error) {
+func adorn(sys Sys, fd int, want map[string]string) (n int, err error) {
 	have, err := attributes(sys, fd)
 	if err != nil {
 		return 0, err
 	}
-	for _, a := range want {
-		if slices.Contains(have, a) {
+	for name, value := range want {
+		if was, ok := have[name]; ok && was == value {
 			continue
 		}
-		if err := sys.Fsetxattr(fd, a.name, []byte(a.value)); err != nil && err != unix.ENOTSUP {
-			return n, fmt.Errorf("attribute %s: %w", a.name, err)
+		if err := sys.Fsetxattr(fd, name, []byte(value)); err != nil && err != unix.ENOTSUP {
+			return n, of(name, err)
 		}
 		n++
 	}
-	for _, a := range have {
-		if strings.HasPrefix(a.name, "security.") || slices.ContainsFunc(want, func(w attr) bool { return w.name == a.name }) {
+	for name := range have {
+		if _, ok := want[name]; ok || strings.HasPrefix(name, "security.") {
 			continue
 		}
-		if err := sys.Fremovexattr(fd, a.name); err != nil && err != unix.ENODATA && err != unix.ENOTSUP {
-			return n, fmt.Errorf("attribute %s: %w", a.name, err)
+		if err := sys.Fremovexattr(fd, name); err != nil && err != unix.ENODATA {
+			return n, of(name, err)
 		}
 		n++
 	}
 	return n, nil
 }
+
+func of(attribute string, err error) error { return fmt.Errorf("attribute %s: %w", attribute, err) }

@@ -32,8 +32,8 @@ type Sys interface {
 	Fstatat(dirfd int, path string, flags int) (Stat, error)
 	Fchmod(fd int, mode uint32) error
 	Fchown(fd, uid, gid int) error
-	// Fstatfs returns the file system's magic number, 32 bits.
-	Fstatfs(fd int) (magic int64, err error)
+	// Fstatfs says on what fd lies.
+	Fstatfs(fd int) (FileSystem, error)
 	// Flistxattr names the extended attributes, in no particular order. ENOTSUP
 	// where the file system has none.
 	Flistxattr(fd int) ([]string, error)

@@ -22,6 +22,9 @@ var inPlay = map[string]faultfs.Count{
 	"commit a third generation of two that are kept": {Moments: 15, States: 92},
 }
 
+// namesOnFAT are the plays that go to FAT.
+var namesOnFAT = []string(nil) // all
+
 var onFAT = map[string]fat{
 	"adopt":  {faultfs.Count{Moments: 15, States: 34}, 0, 8, []int{6}},
 	"commit": {faultfs.Count{Moments: 25, States: 78}, 0, 13, []int{9}},

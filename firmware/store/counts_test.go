@@ -19,6 +19,9 @@ var inRecovery = map[string]int{
 // inPlay is for a play's own disks, where they are not the play's count.
 var inPlay map[string]faultfs.Count
 
+// namesOnFAT are the plays that go to FAT.
+var namesOnFAT = []string{"adopt", "commit", "drop", "revert"}
+
 var onFAT = map[string]fat{
 	"adopt":  {faultfs.Count{Moments: 15, States: 34}, 29, 8, []int{6}},
 	"commit": {faultfs.Count{Moments: 25, States: 78}, 198, 13, []int{9}},

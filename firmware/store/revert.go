@@ -110,25 +110,11 @@ func (s *Store) takeBack(f Fence, reason string, quarantine bool) error {
 }
 
 // putBack makes the live file the committed generation and ends the operation.
-// It does so even where the live file reads right: a killed run may have put it
-// there without the sync.
 func (s *Store) putBack(f Fence) error {
+	if err := s.rebuild(f); err != nil {
+		return err
+	}
 	st := s.cur.Load()
-	if hash(st.data) != st.current().SHA256 { // never an empty file, whatever went wrong before
-		return ErrDamaged
-	}
-	if err := s.hold(st.data); err != nil {
-		return err
-	}
-	if err := s.stage(st.data); err != nil {
-		return err
-	}
-	if _, err := s.shift(f); err != nil {
-		return err
-	}
-	if err := s.proves(s.o.Live, st.current()); err != nil {
-		return err
-	}
 	next := st.clone()
 	next.end(Reverted, st.Op.Reason, s.o.Wall())
 	if err := s.save(next); err != nil {

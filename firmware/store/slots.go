@@ -2,7 +2,6 @@ package store
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"path/filepath"
 
@@ -31,7 +30,8 @@ import (
 
 // SlotsName is the file of two slots for a live file.
 func SlotsName(live string) string {
-	return filepath.Join(filepath.Dir(live), "."+filepath.Base(live)+".slots")
+	dir, name := filepath.Split(live)
+	return dir + "." + name + ".slots"
 }
 
 // Slotted names the file system of the live file if it is kept in two slots
@@ -83,14 +83,21 @@ func (s *Store) Lost() bool {
 	return (errors.Is(err, fs.ErrNotExist) || err == nil && st.Regular() && st.Size == 0) && len(s.cur.Load().data) > 0 && s.Slotted() != ""
 }
 
-// rebuild makes the live file anew from what is committed.
+// rebuild makes the live file what is committed. It does so even where the live
+// file reads right: a killed run may have put it there without the sync.
 func (s *Store) rebuild(f Fence) error {
 	st := s.cur.Load()
-	if err := errors.Join(s.hold(st.data), s.stage(st.data)); err != nil {
-		return fmt.Errorf("rebuild the live file: %w", err)
+	if hash(st.data) != st.current().SHA256 { // never an empty file, whatever went wrong before
+		return ErrDamaged
+	}
+	if err := s.hold(st.data); err != nil {
+		return err
+	}
+	if err := s.stage(st.data); err != nil {
+		return err
 	}
 	if _, err := s.shift(f); err != nil {
-		return fmt.Errorf("rebuild the live file: %w", err)
+		return err
 	}
 	return s.proves(s.o.Live, st.current())
 }

@@ -5,17 +5,19 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/aim-control/aimlock/firmware/durable"
 )
 
 // Fstatfs says Kind.
-func (p *Proc) Fstatfs(fd int) (magic int64, err error) {
+func (p *Proc) Fstatfs(fd int) (kind durable.FileSystem, err error) {
 	err = p.on("fstatfs", fd, func(*file) error {
-		if magic = p.fs.Kind; magic == 0 {
-			magic = unix.EXT4_SUPER_MAGIC
+		if kind = p.fs.Kind; kind == 0 {
+			kind = unix.EXT4_SUPER_MAGIC
 		}
 		return nil
 	})
-	return magic, err
+	return kind, err
 }
 
 func (p *Proc) attrs(call string, fd int, do func(n *inode) error) error {

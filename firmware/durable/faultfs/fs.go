@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/aim-control/aimlock/firmware/durable"
 )
 
 // FS is a disk, its page cache and the kernel's locks. Its own methods of
@@ -20,7 +22,7 @@ type FS struct {
 	// replaces may be gone while the new one is not yet there. Set it first.
 	SplitRename bool
 	// Kind is what Fstatfs says; 0: ext4's number. Set it first.
-	Kind int64
+	Kind durable.FileSystem
 	// NoAttributes: extended attributes are ENOTSUP. Set it first.
 	NoAttributes bool
 	fat          // see FAT
