@@ -172,21 +172,24 @@ func (a *applier) recover(ctx context.Context) error {
 		a.store = s
 		a.opened.Store(true)
 	}
-	if a.closed() {
+	lost := a.closed()
+	if lost && !a.store.Lost() {
 		_, err := a.store.Recover(nil)
 		return err
 	}
-	a.mended = true
+	a.mended = a.mended || !lost
 	j := a.jobOf(a.store.Status())
 	lease, why, err := a.acquire(ctx, j, true)
 	if err != nil {
 		return err
 	}
 	if lease == nil {
-		return errors.New("an open trial cannot be reverted yet: " + why)
+		return errors.New("the committed file cannot be put back yet: " + why)
 	}
 	defer a.release(lease)
-	_, err = a.store.Recover(lease.Commit)
+	if _, err = a.store.Recover(lease.Commit); err == nil && lost {
+		a.say(report{kind: "config.rebuilt", level: levelWarn, text: "aim_lock_config.conf was lost and is what was committed again"})
+	}
 	return err
 }
 

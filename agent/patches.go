@@ -43,6 +43,9 @@ func (p *parts) openStore(ctx context.Context) {
 		p.say(report{kind: "trouble", level: levelError, text: "store: " + err.Error(), pairs: pairs("part", "store", "why", err.Error())})
 	}
 	if a.store != nil {
+		if fs := a.store.Slotted(); fs != "" {
+			p.say(report{kind: "config.slots", level: levelInfo, text: "the live file lies on " + fs + ": kept in two slots"})
+		}
 		p.agree()
 		if p.data != nil { // the last run may have ended before it was noted
 			p.keep.history(p.data)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/aim-control/aimlock/firmware/durable"
 	"github.com/aim-control/aimlock/firmware/durable/faultfs"
 	"github.com/aim-control/aimlock/firmware/store"
@@ -111,5 +113,83 @@ func TestEveryPowerCutOnFAT(t *testing.T) {
 			t.Parallel()
 			p.prove(t)
 		})
+	}
+}
+
+// A file that was lost is rebuilt under the fence; what somebody wrote stays.
+func TestLostAndEditedOnFAT(t *testing.T) {
+	t.Parallel()
+	disk := newDisk().FAT()
+	s := adopted(t, disk)
+	must(t, apply(s, 2))
+	if fs := s.Slotted(); fs != "vfat" {
+		t.Errorf("it lies on %q", fs)
+	}
+	restart := func(f store.Fence) {
+		t.Helper()
+		must(t, s.Close())
+		s = open(t, disk)
+		_, err := s.Recover(f)
+		must(t, err)
+	}
+	for _, data := range [][]byte{content(1), []byte("edit"), content(2)[:200]} {
+		disk.Put(live, data, 0o644)
+		if s.Lost() {
+			t.Errorf("%.8q is lost", data)
+		}
+		restart(stale)
+		inForce(t, disk, data)
+	}
+	for _, lose := range []func(){
+		func() { disk.Put(live, nil, 0o644) },
+		func() { must(t, disk.Unlinkat(unix.AT_FDCWD, live, 0)) },
+	} {
+		lose()
+		restart(nil) // nothing of it without a fence
+		if !s.Lost() {
+			t.Error("not lost")
+		}
+		_, err := s.Recover(stale)
+		is(t, err, errStale)
+		restart(free)
+		inForce(t, disk, content(2))
+		phase(t, s, store.Committed, "")
+		only(t, disk, 1, 2)
+	}
+}
+
+// The copies are gone: the slots have the committed generation, also in a trial.
+func TestSlotsHoldTheCommittedGeneration(t *testing.T) {
+	t.Parallel()
+	disk := newDisk().FAT()
+	s := adopted(t, disk)
+	for n := 2; n < 6; n++ { // tried, refused, dropped, taken back: none takes generation 1's slot
+		must(t, s.Stage(content(n), meta(n)), refused(s.Try(stale)), s.Drop("no"))
+		must(t, s.Stage(content(n), meta(n)), s.Try(free))
+		if n%2 == 0 {
+			must(t, s.Revert(free, "check", true))
+		}
+		for name := range disk.Files() {
+			if strings.HasSuffix(name, ".toml") {
+				must(t, disk.Unlinkat(unix.AT_FDCWD, name, 0))
+			}
+		}
+		disk = disk.Crash(func(int) bool { return true })
+		s = open(t, disk)
+		committed(t, s, 1)
+		_, err := s.Recover(free)
+		must(t, err)
+		inForce(t, disk, first)
+	}
+}
+
+// On a proven file system there are none.
+func TestNoSlotsWhereRenamesAreProven(t *testing.T) {
+	t.Parallel()
+	disk := newDisk()
+	s := adopted(t, disk)
+	must(t, apply(s, 2), disk.Unlinkat(unix.AT_FDCWD, live, 0))
+	if s.Lost() || s.Slotted() != "" || disk.Files()[store.SlotsName(live)] != nil {
+		t.Errorf("lost %v, slotted %q", s.Lost(), s.Slotted())
 	}
 }

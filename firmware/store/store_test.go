@@ -123,6 +123,9 @@ func leftovers(disk *faultfs.FS, ns ...int) string {
 	for _, n := range ns {
 		want = append(want, path.Join(dir, hash(content(n))+".toml"))
 	}
+	if disk.Kind != 0 {
+		want = append(want, store.SlotsName(live))
+	}
 	slices.Sort(want)
 	if got := slices.Sorted(maps.Keys(disk.Files())); !slices.Equal(got, want) {
 		return fmt.Sprintf("files:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
