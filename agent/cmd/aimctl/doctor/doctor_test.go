@@ -34,14 +34,15 @@ func TestAilments(t *testing.T) {
 		check, grade        string
 		foundHas, remedyHas string
 	}{
-		"unknown board":  {func(d *drone) { d.id.Board = "toaster" }, "identity", doctor.Wrong, "toaster", "board"},
-		"open identity":  {func(d *drone) { d.chmod("drone.toml", 0o666) }, "identity", doctor.Wrong, "everybody may write", "chmod o-w"},
-		"no live file":   {func(d *drone) { d.remove("aim_lock_config.conf") }, "live file", doctor.Wrong, "no such file", "last good"},
-		"bad live file":  {func(d *drone) { d.write("aim_lock_config.conf", "version = -1\n") }, "live file", doctor.Wrong, ":1:", "aimctl config check"},
-		"open live file": {func(d *drone) { d.chmod("aim_lock_config.conf", 0o666) }, "live file", doctor.Wrong, "everybody", "chmod o-w"},
-		"state on tmpfs": {func(d *drone) { d.volume("state", unix.TMPFS_MAGIC) }, "state folder", doctor.Wrong, "does not survive a reboot", "paths.state"},
-		"state on FAT":   {func(d *drone) { d.volume("state", unix.MSDOS_SUPER_MAGIC) }, "state folder", doctor.Wrong, "FAT", "ext4"},
-		"state overlaid": {func(d *drone) { d.volume("state", unix.OVERLAYFS_SUPER_MAGIC) }, "state folder", doctor.Note, "overlay", "findmnt"},
+		"unknown board":    {func(d *drone) { d.id.Board = "toaster" }, "identity", doctor.Wrong, "toaster", "board"},
+		"open identity":    {func(d *drone) { d.chmod("drone.toml", 0o666) }, "identity", doctor.Wrong, "everybody may write", "chmod o-w"},
+		"no live file":     {func(d *drone) { d.remove("aim_lock_config.conf") }, "live file", doctor.Wrong, "no such file", "last good"},
+		"bad live file":    {func(d *drone) { d.write("aim_lock_config.conf", "version = -1\n") }, "live file", doctor.Wrong, ":1:", "aimctl config check"},
+		"open live file":   {func(d *drone) { d.chmod("aim_lock_config.conf", 0o666) }, "live file", doctor.Wrong, "everybody", "chmod o-w"},
+		"live file on FAT": {func(d *drone) { d.volumes[d.dir] = doctor.Volume{Magic: unix.MSDOS_SUPER_MAGIC} }, "live file", doctor.Note, "lies on vfat", "After=aimd.service"},
+		"state on tmpfs":   {func(d *drone) { d.volume("state", unix.TMPFS_MAGIC) }, "state folder", doctor.Wrong, "does not survive a reboot", "paths.state"},
+		"state on FAT":     {func(d *drone) { d.volume("state", unix.MSDOS_SUPER_MAGIC) }, "state folder", doctor.Wrong, "FAT", "ext4"},
+		"state overlaid":   {func(d *drone) { d.volume("state", unix.OVERLAYFS_SUPER_MAGIC) }, "state folder", doctor.Note, "overlay", "findmnt"},
 		"read-only state": {func(d *drone) {
 			v := d.volumes[d.id.Paths.State]
 			v.ReadOnly = true

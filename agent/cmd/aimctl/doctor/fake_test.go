@@ -53,6 +53,7 @@ func healthy(t *testing.T) *drone {
 	d.write("root/proc/meminfo", "MemTotal: 500000 kB\nMemAvailable: 400000 kB\n")
 	d.holds("17", "aimd", "/dev/watchdog0")
 	d.volumes = map[string]doctor.Volume{
+		d.dir:            {Magic: unix.EXT4_SUPER_MAGIC},
 		d.id.Paths.State: {Magic: unix.EXT4_SUPER_MAGIC, Free: 1 << 30, Size: 8 << 30, Files: 1e6},
 		d.id.Paths.Run:   {Magic: unix.TMPFS_MAGIC, Free: 1 << 30, Size: 8 << 30, Files: 1e6},
 	}

@@ -49,6 +49,11 @@ func live(m Machine, id *config.Identity) Check {
 			return wrong(name, do, "%v", err)
 		}
 	}
+	v, err := m.Volume(filepath.Dir(path))
+	if fs := durable.FileSystem(v.Magic); err == nil && id.Board != simulated && !fs.Proven() {
+		return note(name, []string{"Let each program that reads it start after the agent, which mends it after a power cut; in its unit:", "\tAfter=aimd.service", "Or move it to ext4 and correct paths.config in the identity."},
+			"%s version %d is valid; it lies on %s, where a power cut can take it, and is kept in two slots", path, conf.Version, fs)
+	}
 	return ok(name, "%s version %d is valid", path, conf.Version)
 }
 
