@@ -26,14 +26,14 @@ var inPlay = map[string]faultfs.Count{
 var namesOnFAT = []string(nil) // all
 
 var onFAT = map[string]fat{
-	"adopt":  {faultfs.Count{Moments: 15, States: 34}, 0, 8, []int{6}},
-	"commit": {faultfs.Count{Moments: 25, States: 78}, 0, 13, []int{9}},
-	"commit a third generation of two that are kept": {faultfs.Count{Moments: 26, States: 96}, 0, 14, []int{9}},
-	"drop":              {faultfs.Count{Moments: 6, States: 25}, 0, 3, nil},
-	"revert":            {faultfs.Count{Moments: 18, States: 44}, 0, 9, []int{3}},
-	"recover a trial":   {faultfs.Count{Moments: 18, States: 44}, 0, 9, []int{3}},
-	"recover a revert":  {faultfs.Count{Moments: 12, States: 35}, 0, 6, nil},
-	"restore":           {faultfs.Count{Moments: 18, States: 48}, 0, 9, []int{3}},
-	"recover a restore": {faultfs.Count{Moments: 12, States: 35}, 0, 6, nil},
-	"nonce and offer":   {faultfs.Count{Moments: 6, States: 10}, 0, 2, nil},
+	"adopt":  {faultfs.Count{Moments: 15, States: 58}, 71, 8, []int{6}},
+	"commit": {faultfs.Count{Moments: 25, States: 126}, 702, 13, []int{9}},
+	"commit a third generation of two that are kept": {faultfs.Count{Moments: 26, States: 144}, 871, 14, []int{9}},
+	"drop":              {faultfs.Count{Moments: 6, States: 25}, 44, 3, nil},
+	"revert":            {faultfs.Count{Moments: 18, States: 56}, 416, 9, []int{3}},
+	"recover a trial":   {faultfs.Count{Moments: 18, States: 56}, 416, 9, []int{3}},
+	"recover a revert":  {faultfs.Count{Moments: 12, States: 47}, 383, 6, nil},
+	"restore":           {faultfs.Count{Moments: 18, States: 60}, 422, 9, []int{3}},
+	"recover a restore": {faultfs.Count{Moments: 12, States: 47}, 406, 6, nil},
+	"nonce and offer":   {faultfs.Count{Moments: 6, States: 10}, 10, 2, nil},
 }
