@@ -12,7 +12,7 @@ import (
 // Package is a patch as it travels: in a folder, or in one message.
 type Package struct {
 	Manifest   []byte   // patch.json, the bytes that are signed
-	Content    []byte   // config.toml
+	Content    []byte   // config.toml, or keyring.json
 	Signatures [][]byte // minisign's files over Manifest
 	Revert     []byte   // a SignedRevert's encoding; empty: none
 }
@@ -31,6 +31,7 @@ const (
 	RefusedOverride    = "override-too-long" // an override without an end, or with one too far away
 	RefusedHash        = "hash"              // the content is not the one that was signed
 	RefusedContent     = "content"           // the strict check of the content
+	RefusedNewKeys     = "new-keys"          // a ring that too few of its own keys signed
 	RefusedFloor       = "floor"             // the drone's own limits
 	RefusedQuarantined = "quarantined"       // it failed here before
 	RefusedNonce       = "nonce"             // the override, or the revert, was used
@@ -70,6 +71,7 @@ type Facts struct {
 	Fleet, Drone string
 	Keys         []string // whose signatures count for a configuration
 	Threshold    int
+	Ring         *Ring  // in force, for a change of the keys; nil: none is taken
 	HighVersion  int64  // the highest version ever committed from a patch
 	LiveSHA256   string // of the file in force
 	// Now is the wall clock. It allows only when ClockTrusted: synchronised by
@@ -91,8 +93,14 @@ const skew = 5 * time.Minute
 
 // Check judges a patch, one check after the other in the order of the names
 // above; the first that fails is the error, a *Refusal. Nothing of an unsigned
-// package is looked at but its sizes. It changes nothing: an override's nonce
-// is the caller's to note, durably and before it acts.
+// package is looked at but its sizes, and which kind it claims to be: that says
+// whose signatures must be there. It changes nothing: an override's nonce is
+// the caller's to note, durably and before it acts.
+//
+// A change of the keys is a patch whose content is the next Ring. It is signed
+// twice: by the threshold of the ring in force, and by that of the next one, so
+// that nobody is locked out; its version is the next one, and its base is the
+// ring in force, so that none can be skipped, repeated or moved elsewhere.
 //
 // A refusal that says Wait comes with the manifest, and only when everything
 // else is in order.
@@ -103,10 +111,10 @@ func Check(p *Package, f Facts) (*Manifest, error) {
 	if r := checkSizes(p); r != nil {
 		return nil, r
 	}
-	if err := Verify(f.Keys, f.Threshold, p.Manifest, p.Signatures); err != nil {
-		return nil, refuse(RefusedSignature, "%w; sign patch.json with a key of trust.config", err)
-	}
 	m, err := ParseManifest(p.Manifest)
+	if r := checkSigned(p, m, f); r != nil {
+		return nil, r
+	}
 	if err != nil {
 		var field *FieldError
 		if errors.As(err, &field) && field.Key == "kind" {
@@ -121,10 +129,16 @@ func Check(p *Package, f Facts) (*Manifest, error) {
 	if r != nil {
 		return nil, r
 	}
-	if r := checkContent(p.Content, m, f); r != nil {
-		return nil, r
+	r = checkHash(p.Content, m)
+	if r == nil && m.Kind == KindKeys {
+		r = checkRing(p, m)
+	} else if r == nil {
+		r = checkContent(p.Content, m, f)
 	}
-	if r := checkRevert(p.Revert, m, f); r != nil {
+	if r == nil {
+		r = checkRevert(p.Revert, m, f)
+	}
+	if r != nil {
 		return nil, r
 	}
 	if wait != nil {
@@ -139,7 +153,7 @@ func checkSizes(p *Package) *Refusal {
 		n    int
 		max  int
 	}{
-		{"the manifest", len(p.Manifest), MaxManifest}, {"the configuration", len(p.Content), MaxContent},
+		{"the manifest", len(p.Manifest), MaxManifest}, {"the content", len(p.Content), MaxContent},
 		{"the revert", len(p.Revert), maxSignedRevert},
 	} {
 		if part.n > part.max {
@@ -157,14 +171,37 @@ func checkSizes(p *Package) *Refusal {
 	return nil
 }
 
+// checkSigned: enough of those signed who may sign what the manifest claims to
+// be; one that cannot be read (m is nil) may be either's.
+func checkSigned(p *Package, m *Manifest, f Facts) *Refusal {
+	err := Verify(f.Keys, f.Threshold, p.Manifest, p.Signatures)
+	role := KindConfig
+	if r := f.Ring; r != nil && (m == nil || m.Kind == KindKeys) {
+		byKeys := Verify(r.Keys, r.Threshold, p.Manifest, p.Signatures)
+		if m != nil || byKeys == nil {
+			err, role = byKeys, KindKeys
+		}
+	}
+	if err != nil {
+		return refuse(RefusedSignature, "%w; sign patch.json with keys of trust.%s", err, role)
+	}
+	return nil
+}
+
 func checkAddress(m *Manifest, f Facts) *Refusal {
 	switch {
-	case m.Kind != KindConfig:
+	case m.Kind != KindConfig && (m.Kind != KindKeys || f.Ring == nil):
 		return refuse(RefusedKind, "signed as %q, offered as a configuration", m.Kind)
 	case m.Fleet != f.Fleet:
 		return refuse(RefusedFleet, "signed for fleet %q, this is %q", m.Fleet, f.Fleet)
 	case !forDrone(m.Targets, f.Drone):
 		return refuse(RefusedTarget, "%q is not among its targets", f.Drone)
+	case m.Kind == KindKeys && m.ConfigVersion != f.Ring.Version+1:
+		return refuse(RefusedVersion, "version %d, but version %d of the keys is in force; make it with the next version", m.ConfigVersion, f.Ring.Version)
+	case m.Kind == KindKeys && m.BaseSHA256 != f.Ring.SHA256():
+		return refuse(RefusedBase, "made from the ring %.12s…, but %.12s… is in force; make it from that", m.BaseSHA256, f.Ring.SHA256())
+	case m.Kind == KindKeys:
+		return nil
 	case m.ConfigVersion <= f.HighVersion:
 		return refuse(RefusedVersion, "version %d, but %d was committed here; make the patch with a higher version", m.ConfigVersion, f.HighVersion)
 	case m.BaseSHA256 != "" && m.BaseSHA256 != f.LiveSHA256:
@@ -205,13 +242,32 @@ func checkTime(m *Manifest, f Facts) (wait, r *Refusal) {
 	return nil, nil
 }
 
-func checkContent(content []byte, m *Manifest, f Facts) *Refusal {
+func checkHash(content []byte, m *Manifest) *Refusal {
 	if int64(len(content)) != m.Size {
-		return refuse(RefusedHash, "the configuration has %d bytes, signed are %d", len(content), m.Size)
+		return refuse(RefusedHash, "the content has %d bytes, signed are %d", len(content), m.Size)
 	}
 	if got := Hash(content); got != m.SHA256 {
-		return refuse(RefusedHash, "the configuration's is %.12s…, signed is %.12s…", got, m.SHA256)
+		return refuse(RefusedHash, "the content's is %.12s…, signed is %.12s…", got, m.SHA256)
 	}
+	return nil
+}
+
+// checkRing judges the content of a patch of kind keys.
+func checkRing(p *Package, m *Manifest) *Refusal {
+	next, err := ParseRing(p.Content)
+	switch {
+	case err != nil:
+		return refuse(RefusedContent, "%w", err)
+	case next.Version != m.ConfigVersion:
+		return refuse(RefusedContent, "%s says version %d, the manifest %d; make them equal", FileRing, next.Version, m.ConfigVersion)
+	}
+	if err := Verify(next.Keys, next.Threshold, p.Manifest, p.Signatures); err != nil {
+		return refuse(RefusedNewKeys, "%w; whoever holds the new keys signs as well", err)
+	}
+	return nil
+}
+
+func checkContent(content []byte, m *Manifest, f Facts) *Refusal {
 	version, err := f.CheckContent(content)
 	switch {
 	case err != nil:

@@ -88,7 +88,10 @@ var attacks = []attack{
 	}, RefusedManifest},
 	{"schema-of-tomorrow", func(t *testing.T, w *world) { w.edit(t, `"schema": 1`, `"schema": 2`) }, RefusedManifest},
 
-	{"keys-passed-off-as-configuration", func(t *testing.T, w *world) { w.edit(t, `"config"`, `"keys"`) }, RefusedKind},
+	{"agent-passed-off-as-configuration", func(t *testing.T, w *world) { w.edit(t, `"config"`, `"agent"`) }, RefusedKind},
+	{"keys-passed-off-as-configuration", func(t *testing.T, w *world) {
+		w.change(t, func(m *Manifest) { m.Kind, m.DespiteLock = KindKeys, nil })
+	}, RefusedKind},
 	{"kind-unknown", func(t *testing.T, w *world) { w.edit(t, `"config"`, `"root"`) }, RefusedKind},
 	{"other-fleet", func(t *testing.T, w *world) { w.change(t, func(m *Manifest) { m.Fleet = "south" }) }, RefusedFleet},
 	{"other-drone", func(t *testing.T, w *world) { w.change(t, func(m *Manifest) { m.Targets = []string{"patrol-01"} }) }, RefusedTarget},

@@ -19,6 +19,7 @@ import (
 const (
 	FileManifest = "patch.json"
 	FileContent  = "config.toml"
+	FileRing     = "keyring.json" // in place of config.toml, in a patch of kind keys
 	FileRevert   = "revert.json"
 
 	signatureSuffix = ".minisig"
@@ -45,7 +46,7 @@ func (p *Package) WriteFolder(dir string) error {
 	}
 	for _, e := range old {
 		_, ours := files[e.Name()]
-		if stale := strings.HasSuffix(e.Name(), signatureSuffix) || e.Name() == FileRevert; stale && !ours {
+		if stale := strings.HasSuffix(e.Name(), signatureSuffix) || slices.Contains([]string{FileRevert, FileContent, FileRing}, e.Name()); stale && !ours {
 			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
 				return fmt.Errorf("patch: %w", err)
 			}
@@ -61,7 +62,11 @@ func (p *Package) WriteFolder(dir string) error {
 
 // files are the folder's, by name.
 func (p *Package) files() (map[string][]byte, error) {
-	files := map[string][]byte{FileManifest: p.Manifest, FileContent: p.Content}
+	content := FileContent
+	if m, err := ParseManifest(p.Manifest); err == nil {
+		content = m.File()
+	}
+	files := map[string][]byte{FileManifest: p.Manifest, content: p.Content}
 	if err := addSignatures(files, "", p.Signatures); err != nil {
 		return nil, err
 	}
@@ -113,7 +118,7 @@ func ReadFolder(dir string) (*Package, error) {
 	if p.Manifest, err = readPart(dir, FileManifest, MaxManifest); err != nil {
 		return nil, err
 	}
-	if p.Content, err = readPart(dir, FileContent, MaxContent); err != nil {
+	if p.Content, err = readContent(dir, entries); err != nil {
 		return nil, err
 	}
 	var revert SignedRevert
@@ -145,6 +150,29 @@ func ReadFolder(dir string) (*Package, error) {
 		p.Revert = revert.Encode()
 	}
 	return &p, nil
+}
+
+// File is the name of its content in a folder.
+func (m *Manifest) File() string {
+	if m.Kind == KindKeys {
+		return FileRing
+	}
+	return FileContent
+}
+
+// readContent reads the content under either name; under both, nobody could
+// tell what is signed.
+func readContent(dir string, entries []fs.DirEntry) ([]byte, error) {
+	has := func(name string) bool {
+		return slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == name })
+	}
+	switch {
+	case has(FileRing) && has(FileContent):
+		return nil, fmt.Errorf("patch: %s: both %s and %s; keep the one that is signed: %w", dir, FileContent, FileRing, ErrFolder)
+	case has(FileRing):
+		return readPart(dir, FileRing, MaxContent)
+	}
+	return readPart(dir, FileContent, MaxContent)
 }
 
 func readPart(dir, name string, limit int64) ([]byte, error) {

@@ -79,6 +79,38 @@ func write1(t *testing.T, dir, name, text string) {
 	}
 }
 
+// A change of the keys has a folder with a ring in the place of a configuration;
+// with both in it nobody could tell what is signed.
+func TestFolderOfKeys(t *testing.T) {
+	t.Parallel()
+	c := newChain(t, 1)
+	dir := filepath.Join(t.TempDir(), "p")
+	if err := make1(t, []SecretKey{c.config}, newer, nil).WriteFolder(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.p[1].WriteFolder(dir); err != nil { // nothing of another patch is left
+		t.Fatal(err)
+	}
+	want := []string{FileRing, FileManifest, c.k1.ID() + ".minisig", c.k2.ID() + ".minisig"}
+	slices.Sort(want)
+	if got := names(t, dir); !slices.Equal(got, want) {
+		t.Errorf("files %v, want %v", got, want)
+	}
+	f := facts(c.config.Public())
+	f.Ring = c.rings[0]
+	back, err := ReadFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Check(back, f); err != nil {
+		t.Error(err)
+	}
+	write1(t, dir, FileContent, newer)
+	if _, err := ReadFolder(dir); !errors.Is(err, ErrFolder) {
+		t.Errorf("a configuration beside the ring: %v", err)
+	}
+}
+
 // What Debian's minisign signed, under the names that it or a person chose, is
 // accepted. The folder was made by it: testdata/minisign.sh.
 func TestFolderOfMinisign(t *testing.T) {

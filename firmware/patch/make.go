@@ -15,11 +15,15 @@ func NewNonce() string {
 	return hex.EncodeToString(b[:])
 }
 
-// New makes an unsigned patch of content and the revert that goes with it. m
-// says the rest; its schema, kind, hash, size and, if zero, creation time are
-// filled in, and its times are brought to UTC and whole seconds.
+// New makes an unsigned patch of content and, to a configuration, the revert
+// that goes with it. m says the rest; its schema, hash, size and, where they are
+// missing, kind (a configuration) and creation time are filled in, and its times
+// are brought to UTC and whole seconds.
 func New(m Manifest, content []byte) (*Package, error) {
-	m.Schema, m.Kind = Schema, KindConfig
+	m.Schema = Schema
+	if m.Kind == "" {
+		m.Kind = KindConfig
+	}
 	m.SHA256, m.Size = Hash(content), int64(len(content))
 	if m.Created.IsZero() {
 		m.Created = time.Now()
@@ -31,11 +35,14 @@ func New(m Manifest, content []byte) (*Package, error) {
 	if err := m.Validate(); err != nil {
 		return nil, err
 	}
-	r := Revert{
-		Schema: Schema, Kind: KindRevert, Fleet: m.Fleet, Targets: m.Targets,
-		Patch: m.ID, RestoreSHA256: m.BaseSHA256, Nonce: NewNonce(),
+	p := &Package{Manifest: m.Encode(), Content: slices.Clone(content)}
+	if m.Kind != KindKeys {
+		r := Revert{
+			Schema: Schema, Kind: KindRevert, Fleet: m.Fleet, Targets: m.Targets,
+			Patch: m.ID, RestoreSHA256: m.BaseSHA256, Nonce: NewNonce(),
+		}
+		p.Revert = SignedRevert{Revert: r.Encode()}.Encode()
 	}
-	p := &Package{Manifest: m.Encode(), Content: slices.Clone(content), Revert: SignedRevert{Revert: r.Encode()}.Encode()}
 	if len(p.Manifest) > MaxManifest {
 		return nil, fmt.Errorf("patch: new: the manifest has %d bytes of at most %d; shorten notes or targets: %w", len(p.Manifest), MaxManifest, ErrSize)
 	}
@@ -52,7 +59,7 @@ func (p *Package) Sign(key SecretKey) error {
 		return err
 	}
 	if got := Hash(p.Content); got != m.SHA256 || int64(len(p.Content)) != m.Size {
-		return refuse(RefusedHash, "config.toml is not the one that patch.json names; make the patch anew")
+		return refuse(RefusedHash, "%s is not the one that patch.json names; make the patch anew", m.File())
 	}
 	sigs, err := addSignature(p.Signatures, key, p.Manifest, fmt.Sprintf("kind:%s patch:%s version:%d", m.Kind, m.ID, m.ConfigVersion))
 	if err != nil {

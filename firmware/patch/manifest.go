@@ -14,7 +14,7 @@ const Schema = 1
 // Limits of a patch.
 const (
 	MaxManifest = 16 << 10 // bytes of patch.json
-	MaxContent  = 64 << 10 // bytes of config.toml
+	MaxContent  = 64 << 10 // bytes of config.toml; a ring's are MaxRing
 	MaxRevert   = 12 << 10 // bytes of revert.json
 	MaxTargets  = 256      // names; a larger fleet is addressed as "*"
 	MaxNotes    = 2000     // bytes
@@ -44,7 +44,7 @@ type Manifest struct {
 	ID            string    // 1 to 64 of A-Z a-z 0-9 . _ -
 	Fleet         string    // [a-z0-9][a-z0-9-]{0,31}
 	Targets       []string  // drones' names, each once, or Everyone alone
-	ConfigVersion int64     // of the content, 1 … 2^53-1
+	ConfigVersion int64     // of the content, configuration or ring, 1 … 2^53-1
 	SHA256        string    // of the content, 64 lower-case hexadecimal digits
 	BaseSHA256    string    // of the file that it was made from; "": any
 	Size          int64     // bytes of the content
@@ -170,7 +170,24 @@ func (m *Manifest) Validate() error {
 	case len(m.Notes) > MaxNotes || !printable(m.Notes, true):
 		return f("notes", fmt.Sprintf("are longer than %d bytes, or not printable; shorten them, without control characters", MaxNotes))
 	}
+	if m.Kind == KindKeys {
+		return m.validateKeys(f)
+	}
 	return m.DespiteLock.validate(f)
+}
+
+// validateKeys: a change of the keys follows one ring and no other, and changes
+// nothing that a lock guards.
+func (m *Manifest) validateKeys(f faultOf) error {
+	switch {
+	case m.BaseSHA256 == "":
+		return f("base_sha256", "is missing; write the hash of the ring that it follows, as aimctl keys show does")
+	case m.Size > MaxRing:
+		return f("size", fmt.Sprintf("%d is not within 1 … %d bytes of a ring", m.Size, MaxRing))
+	case m.DespiteLock != nil:
+		return f("despite_lock", "does not belong here: no lock guards the keys; take it out")
+	}
+	return nil
 }
 
 func (d *Override) validate(f faultOf) error {

@@ -194,6 +194,9 @@ func checkRevert(encoded []byte, m *Manifest, f Facts) *Refusal {
 	if len(encoded) == 0 {
 		return nil
 	}
+	if m.Kind == KindKeys { // it would bring back keys that somebody revoked
+		return refuse(RefusedRevert, "a change of the keys has no way back but the next one; leave revert.json out")
+	}
 	s, err := ParseSignedRevert(encoded)
 	if err != nil {
 		return refuse(RefusedRevert, "%w", err)
