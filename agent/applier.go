@@ -32,24 +32,27 @@ const (
 // applier carries patches out, one at a time. It is one goroutine that may
 // block; it speaks to the loop through the loop's channel only.
 type applier struct {
-	id      *config.Identity
-	boot    string
-	src     source
-	wall    func() (now time.Time, trusted bool)
-	built   time.Time
-	state   *stateFile
-	open    func() (*store.Store, error)
-	store   *store.Store     // nil until it could be opened
-	opened  atomic.Bool      // store is set
-	smith   *locksmith.Smith // nil: the lock's files cannot be used
-	inForce *atomic.Pointer[config.Live]
-	keep    *persister
-	box     *outbox
-	hooks   hooks
-	trial   time.Duration // deadline of a trial
-	watch   time.Duration // a trial is watched at least so long
-	settle  time.Duration // the interlock must have stood so long
-	log     Logger
+	id   *config.Identity
+	ring *patch.Keyring // whose signatures count
+	// ringShown is it as the status tells it; nil: it is not known
+	ringShown *atomic.Pointer[shownRing]
+	boot      string
+	src       source
+	wall      func() (now time.Time, trusted bool)
+	built     time.Time
+	state     *stateFile
+	open      func() (*store.Store, error)
+	store     *store.Store     // nil until it could be opened
+	opened    atomic.Bool      // store is set
+	smith     *locksmith.Smith // nil: the lock's files cannot be used
+	inForce   *atomic.Pointer[config.Live]
+	keep      *persister
+	box       *outbox
+	hooks     hooks
+	trial     time.Duration // deadline of a trial
+	watch     time.Duration // a trial is watched at least so long
+	settle    time.Duration // the interlock must have stood so long
+	log       Logger
 
 	offers chan []byte   // not buffered: while the applier is busy the uplink keeps the newest
 	wake   chan struct{} // capacity 1: there is an order
@@ -86,6 +89,7 @@ type job struct {
 	ended      int64
 	evidence   []telemetry.Evidence
 	overriding bool // the nonce of its override is used, by it
+	keys       bool // it claims to be a change of the keys
 	heard      bool // an operator offers it to this drone: the status shows it
 }
 
@@ -210,6 +214,7 @@ func (a *applier) take(ctx context.Context, payload []byte) {
 	if len(payload) == 0 { // cleared, and nothing is at hand
 		return
 	}
+	a.lookAtRing(ctx)
 	j, err := a.judge(payload)
 	if err == nil && !a.known(ctx, j) {
 		err = a.carryOut(ctx, j)
@@ -241,6 +246,9 @@ func (a *applier) reject(ctx context.Context, j *job, name, detail string) {
 func (a *applier) carryOut(ctx context.Context, j *job) error {
 	if err := a.check(ctx, j); err != nil {
 		return err
+	}
+	if j.keys {
+		return a.rotate(ctx, j)
 	}
 	if err := a.stage(ctx, j); err != nil {
 		return err

@@ -47,6 +47,7 @@ type loop struct {
 	turns   *atomic.Uint64               // completed ones: what the watchdog is fed with
 	log     Logger                       // for what cannot be kept
 	inForce *atomic.Pointer[config.Live] // for those who ask from outside
+	ring    *atomic.Pointer[shownRing]
 
 	request, blue, amber pin
 

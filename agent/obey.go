@@ -14,6 +14,7 @@ import (
 // The ways in which a command is refused, by name.
 var (
 	errMalformed = errors.New("malformed")
+	errKeyring   = errors.New(refusedKeyring)
 	errSignature = errors.New("signature")
 	errOtherOne  = errors.New("other-drone")
 	errOtherBoot = errors.New("other-boot")
@@ -21,11 +22,12 @@ var (
 	errNotKept   = errors.New("not-kept")
 )
 
-// orders judges commands: signed by the identity's keys, for this fleet, drone
+// orders judges commands: signed by the keys in force, for this fleet, drone
 // and boot, with a counter above every one before. The highest counter is on
 // disk before anything is done, so that no power cut lets a command in twice.
 type orders struct {
 	id      *config.Identity
+	ring    *patch.Keyring
 	boot    string
 	state   *stateFile
 	patches *applier
@@ -45,7 +47,11 @@ func (o orders) open(payload []byte) (env telemetry.Envelope, err error) {
 // judge returns the command in env if it is to be obeyed. topicID is the id in
 // the topic, which the signed one must equal.
 func (o orders) judge(topicID string, env telemetry.Envelope) (*telemetry.Command, error) {
-	if err := patch.Verify(o.id.Trust.Command, o.id.Trust.Threshold, env.Payload, env.Signatures); err != nil {
+	ring, err := o.ring.Ring()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errKeyring, err)
+	}
+	if err := patch.Verify(ring.Command, ring.Threshold, env.Payload, env.Signatures); err != nil {
 		return nil, fmt.Errorf("%w: %w", errSignature, err)
 	}
 	c := new(telemetry.Command)
@@ -61,7 +67,7 @@ func (o orders) judge(topicID string, env telemetry.Envelope) (*telemetry.Comman
 		return nil, fmt.Errorf("%w: the drone has rebooted since; sign it anew", errOtherBoot)
 	}
 	var used bool
-	err := o.state.update(func(s *savedState) { // here, as the state may be read only now
+	err = o.state.update(func(s *savedState) { // here, as the state may be read only now
 		if used = c.Counter <= s.Counter; !used {
 			s.Counter = c.Counter
 		}

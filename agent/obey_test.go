@@ -35,8 +35,9 @@ func newCourt(t *testing.T) *court {
 	if err := state.update(func(s *savedState) { s.Counter = 100 }); err != nil {
 		t.Fatal(err)
 	}
-	c.orders = orders{boot: "boot-1", state: state, id: &config.Identity{Drone: "patrol-01", Fleet: "north",
-		Trust: config.Trust{Threshold: 2, Command: []string{c.alice.Public(), c.bob.Public()}, Config: []string{c.eve.Public()}}}}
+	c.orders = orders{boot: "boot-1", state: state, id: &config.Identity{Drone: "patrol-01", Fleet: "north"},
+		ring: patch.OpenKeyring(c.fs, "/"+patch.FileKeyring, &patch.Ring{Version: 1, Threshold: 2,
+			Command: []string{c.alice.Public(), c.bob.Public()}, Config: []string{c.eve.Public()}})}
 	return c
 }
 

@@ -19,6 +19,7 @@ const (
 	refusedOther     = "other-drone"
 	refusedEpoch     = "old-epoch" // a newer controller has spoken
 	refusedStore     = "store"     // the drone's own disk
+	refusedKeyring   = "keyring"   // whom it trusts is not known
 )
 
 // offersNeed is how many operators sign an offer: it says to whom and when; what
@@ -38,7 +39,11 @@ func (a *applier) judge(payload []byte) (*job, error) {
 	j.pkg = patch.Package{Manifest: j.offer.Package.Manifest, Content: j.offer.Package.Content,
 		Signatures: j.offer.Package.Signatures, Revert: j.offer.Package.Revert}
 	j.describe()
-	if e := patch.Verify(a.id.Trust.Command, offersNeed, env.Payload, env.Signatures); e != nil {
+	ring, e := a.ring.Ring()
+	if e != nil {
+		return j, refusal(refusedKeyring, e)
+	}
+	if e := patch.Verify(ring.Command, offersNeed, env.Payload, env.Signatures); e != nil {
 		return j, refusal(refusedOffer, e)
 	}
 	if err != nil {
@@ -77,7 +82,7 @@ func (j *job) describe() {
 		j.meta.Rollout = ""
 	}
 	if m, err := patch.ParseManifest(j.pkg.Manifest); err == nil {
-		j.meta.Patch, j.meta.Version, j.meta.SHA256 = m.ID, m.ConfigVersion, m.SHA256
+		j.meta.Patch, j.meta.Version, j.meta.SHA256, j.keys = m.ID, m.ConfigVersion, m.SHA256, m.Kind == patch.KindKeys
 	}
 }
 
@@ -85,6 +90,9 @@ func (j *job) describe() {
 // this very rollout's offer was reverted. A retained offer comes again with
 // every connection: it must not begin anew, nor be answered each time.
 func (a *applier) known(ctx context.Context, j *job) bool {
+	if j.keys {
+		return a.knownKeys(ctx, j)
+	}
 	st := a.store.Status()
 	if _, now, ok := a.store.Committed(); ok && now.Patch != "" && now.Patch == j.meta.Patch && now.SHA256 == j.meta.SHA256 {
 		if before, ok := a.store.Before(); ok {
@@ -110,6 +118,9 @@ func (a *applier) check(ctx context.Context, j *job) error {
 			return err
 		}
 		j.oldVersion, j.oldSHA256 = s.live.Version, s.hash
+		if r, err := a.ring.Ring(); j.keys && err == nil {
+			j.oldVersion, j.oldSHA256 = r.Version, r.SHA256()
+		}
 		err = a.recheck(j, s)
 		var r *patch.Refusal
 		if !errors.As(err, &r) || !r.Wait {
@@ -124,13 +135,17 @@ func (a *applier) check(ctx context.Context, j *job) error {
 
 // recheck makes the checks once.
 func (a *applier) recheck(j *job, s seen) error {
+	ring, err := a.ring.Ring()
+	if err != nil {
+		return refusal(refusedKeyring, err)
+	}
 	now, trusted := a.wall()
 	used := a.store.NonceUsed
 	if j.overriding { // by itself
 		used = func(string) bool { return false }
 	}
 	m, err := patch.Check(&j.pkg, patch.Facts{
-		Fleet: a.id.Fleet, Drone: a.id.Drone, Keys: a.id.Trust.Config, Threshold: a.id.Trust.Threshold,
+		Fleet: a.id.Fleet, Drone: a.id.Drone, Keys: ring.Config, Threshold: ring.Threshold, Ring: ring,
 		HighVersion: a.store.HighVersion(), LiveSHA256: s.hash, Now: now, ClockTrusted: trusted, Floor: a.floor(),
 		Quarantined: a.store.Quarantined, NonceUsed: used,
 		CheckContent: func(b []byte) (int64, error) {

@@ -71,7 +71,7 @@ var patchAttacks = []attack{
 	{"a key twice in the manifest", patch.RefusedManifest, manifest(`"notes": ""`, `"notes": "", "fleet": "north"`)},
 	{"a key in other letters in the manifest", patch.RefusedManifest, manifest(`"notes": ""`, `"notes": "", "Fleet": "south"`)},
 	{"a path for an id", patch.RefusedManifest, manifest(`"id": "a"`, `"id": "../../etc/passwd"`)},
-	{"a patch of another kind", patch.RefusedKind, manifest(`"kind": "config"`, `"kind": "keys"`)},
+	{"a patch of another kind", patch.RefusedKind, manifest(`"kind": "config"`, `"kind": "agent"`)},
 	{"a patch of a kind that there is not", patch.RefusedKind, manifest(`"kind": "config"`, `"kind": "shell"`)},
 	{"a patch for another fleet", patch.RefusedFleet, made(nextFile, func(m *patch.Manifest) { m.Fleet = "south" })},
 	{"a patch for other drones", patch.RefusedTarget, made(nextFile, func(m *patch.Manifest) { m.Targets = []string{"patrol-02", "patrol-03"} })},

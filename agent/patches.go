@@ -17,7 +17,7 @@ const storeName = "store" // in the state folder
 func (p *parts) openStore(ctx context.Context) {
 	id := p.s.Identity
 	a := &applier{
-		id: id, boot: p.s.Host.BootID, src: p.src, wall: p.s.Clock, built: p.s.Built, state: p.state, smith: p.smith,
+		id: id, ring: p.ring, ringShown: &p.ringShown, boot: p.s.Host.BootID, src: p.src, wall: p.s.Clock, built: p.s.Built, state: p.state, smith: p.smith,
 		inForce: &p.inForce, keep: p.keep, box: p.box, trial: p.s.Trial, watch: p.s.watch, settle: p.s.settle, log: p.s.Log,
 		hooks:  hooks{Hooks: id.Hooks, env: []string{"AIM_CONFIG=" + id.Paths.Config, "AIM_DRONE=" + id.Drone, "AIM_FLEET=" + id.Fleet}},
 		offers: make(chan []byte), wake: make(chan struct{}, 1),

@@ -216,6 +216,10 @@ func (a *applier) judgeRevert(env telemetry.Envelope) (*patchOrder, error) {
 	if !a.opened.Load() {
 		return nil, errors.New("the drone's store of configurations cannot be used; aimctl status says why")
 	}
+	ring, err := a.ring.Ring()
+	if err != nil {
+		return nil, refusal(refusedKeyring, err)
+	}
 	before := ""
 	if st := a.store.Status(); st.Phase == store.Trial {
 		_, now, _ := a.store.Committed()
@@ -224,7 +228,7 @@ func (a *applier) judgeRevert(env telemetry.Envelope) (*patchOrder, error) {
 		before = m.SHA256
 	}
 	r, err := patch.CheckRevert(patch.SignedRevert{Revert: env.Payload, Signatures: env.Signatures}, patch.RevertFacts{
-		Fleet: a.id.Fleet, Drone: a.id.Drone, Keys: a.id.Trust.Config, Threshold: a.id.Trust.Threshold,
+		Fleet: a.id.Fleet, Drone: a.id.Drone, Keys: ring.Config, Threshold: ring.Threshold,
 		Patch: a.current(), BeforeSHA256: before, NonceUsed: a.store.NonceUsed,
 	})
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/aim-control/aimlock/agent/telemetry"
 	"github.com/aim-control/aimlock/board"
 	"github.com/aim-control/aimlock/firmware/durable"
+	"github.com/aim-control/aimlock/firmware/patch"
 	"github.com/aim-control/aimlock/hal"
 )
 
@@ -65,8 +66,11 @@ type parts struct {
 	sys     durable.Sys
 	smith   *locksmith.Smith
 	inForce atomic.Pointer[config.Live]
-	hash    string // of what is in force at the start
-	data    []byte // its bytes; nil for the defaults
+	ring    *patch.Keyring
+	// ringShown is the ring in force as the status tells it.
+	ringShown atomic.Pointer[shownRing]
+	hash      string // of what is in force at the start
+	data      []byte // its bytes; nil for the defaults
 	// baseline is the hash of what the fleet committed, as far as is known.
 	baseline string
 	state    *stateFile
@@ -108,6 +112,7 @@ func Run(ctx context.Context, s Start) error {
 		return err
 	}
 	p.reclaim(ctx)
+	p.openKeyring()
 	p.openStore(ctx)
 	p.overdue = newOverdue(p)
 	var err error
@@ -222,6 +227,7 @@ func (p *parts) newLoop() *loop {
 	live, hash := p.inForce.Load(), p.hash
 	l := &loop{
 		in: p.events, clock: p.s.Host.Now, wall: time.Now, keep: p.keep, turns: &p.turns, log: p.s.Log, inForce: &p.inForce,
+		ring:    &p.ringShown,
 		request: pin{out: p.hw.Request}, blue: pin{out: p.hw.Blue}, amber: pin{out: p.hw.Amber},
 		m:     pause.Restore(policy(live.SafePause), saved.Pause, now),
 		conf:  configBook{live: live, hash: hash, data: p.data, baseline: p.baseline, ours: p.patches.unsettled()},
@@ -230,6 +236,9 @@ func (p *parts) newLoop() *loop {
 	}
 	if p.lockless {
 		l.troubles = append(l.troubles, "lock")
+	}
+	if p.ring != nil && p.ringShown.Load() == nil {
+		l.troubles = append(l.troubles, keyringPart)
 	}
 	l.facts.started = now
 	for _, s := range p.s.Board.Supplies {

@@ -113,6 +113,10 @@ func (l *loop) status(now int64) *telemetry.Status {
 	s.Config = telemetry.Config{Version: l.conf.live.Version, SHA256: l.conf.hash, Valid: l.conf.problem == "", Drift: l.conf.drift,
 		Pending: l.conf.pending, Problem: clip(l.conf.problem, 1000)}
 	s.Patch, s.LED, s.Online = l.patch, l.pattern.String(), l.online
+	s.KeysVersion, s.KeysSHA256, s.Keys = 0, "", nil
+	if r := l.ring.Load(); r != nil {
+		s.KeysVersion, s.KeysSHA256, s.Keys = r.version, r.sha256, r.keys
+	}
 	s.Faults = l.faults(s.Faults[:0])
 	s.Supply, s.Reset = l.supply(now), l.ids.reset
 	return s

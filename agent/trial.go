@@ -99,14 +99,21 @@ func (a *applier) commit(ctx context.Context, j *job, g *grip) {
 		a.putBack(ctx, j, g, why, err.Error())
 		return
 	}
-	if now, trusted := a.wall(); trusted { // a time that has certainly passed
-		if err := a.state.update(func(s *savedState) { s.Floor = max(s.Floor, now.Unix()) }); err != nil {
-			a.log.Warn("the floor of the clock is not kept", "err", err)
-		}
-	}
+	a.raiseFloor()
 	a.inForceNow(ctx, j.pkg.Content, true)
 	j.ended = a.src.clock() / ms
 	a.tell(ctx, j, patchCommitted, "", "")
+}
+
+// raiseFloor notes, by a trusted clock, a time that has certainly passed.
+func (a *applier) raiseFloor() {
+	now, trusted := a.wall()
+	if !trusted {
+		return
+	}
+	if err := a.state.update(func(s *savedState) { s.Floor = max(s.Floor, now.Unix()) }); err != nil {
+		a.log.Warn("the floor of the clock is not kept", "err", err)
+	}
 }
 
 // inForceNow tells the loop what lies at the live path now.

@@ -27,7 +27,7 @@ func (p *parts) newUplink(ctx context.Context) error {
 			return err
 		}
 	}
-	o := orders{id: id, boot: p.s.Host.BootID, state: p.state, patches: p.patches}
+	o := orders{id: id, ring: p.ring, boot: p.s.Host.BootID, state: p.state, patches: p.patches}
 	up, err := telemetry.NewUplink(telemetry.Options{
 		Fleet: id.Fleet, Drone: id.Drone, Broker: id.MQTT.Broker, TLS: tlsConfig, Boot: p.s.Host.BootID, Version: p.s.Version,
 		Conn: conn, Journal: p.box, Jitter: p.s.Jitter, Log: p.s.Log,

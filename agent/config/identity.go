@@ -25,7 +25,8 @@ type MQTT struct {
 
 // Trust holds minisign public keys by what they may sign.
 type Trust struct {
-	Threshold                    int // signatures that a patch needs, 1 … 16
+	Version                      int64 // of these keys: a change of them by a patch is the next one, 1 … 2^53-1
+	Threshold                    int   // signatures that a patch needs, 1 … 16
 	Config, Command, Keys, Agent []string
 }
 

@@ -97,7 +97,7 @@ hooks  = { reload = ["/bin/true", "x"], checks = "/c" }
 	want := &Identity{
 		Drone: "patrol-03", Fleet: "north", Board: "rpi",
 		MQTT:   MQTT{"mqtts://broker:8883", "/ca", "/cert", "/key"},
-		Trust:  Trust{1, []string{key}, []string{}, []string{}, []string{}},
+		Trust:  Trust{1, 1, []string{key}, []string{}, []string{}, []string{}},
 		Paths:  Paths{"/etc/aimlock/aim_lock_config.conf", "/s", "/run/aimlock"},
 		Lock:   Reclaim{"overdue"},
 		Safety: Safety{100, []string{}, 10 * time.Second},

@@ -70,6 +70,7 @@ func identitySchema(id *Identity, threshold *int64) schema {
 		path("mqtt.ca", &m.CA, "", "/etc/aimlock/ca.pem", "who signs the broker's certificate; empty: the system's authorities"),
 		path("mqtt.cert", &m.Cert, "", "/etc/aimlock/drone.pem", "the drone's certificate; empty: none"),
 		path("mqtt.key", &m.Key, "", "/etc/aimlock/drone.key", "its private key; empty: none"),
+		integer("trust.version", &t.Version, 1, 1, 1<<53-1, "1", "of the keys below; a patch of kind keys brings the next one. Above 1 where the fleet's were changed before this drone joined it"),
 		integer("trust.threshold", threshold, 1, 1, 16, "1", "how many of the keys must sign"),
 		keyed("trust.config", &t.Config, "who may sign configurations; empty: nobody"),
 		keyed("trust.command", &t.Command, "who may sign commands; empty: nobody"),

@@ -53,6 +53,11 @@ type Status struct {
 	Online    bool     `msg:"on" json:"online"` // the broker is reached
 	Supply    []Supply `msg:"su" json:"supply"`
 	Reset     string   `msg:"rs" json:"reset"` // what reset the machine before this boot: watchdog, undervoltage, ...; empty: not known
+	// Whose signatures count. Version 1: the identity's keys, unless it says
+	// another; 0: nobody's, or an agent that does not say.
+	KeysVersion int64    `msg:"kv" json:"keys_version"`
+	KeysSHA256  string   `msg:"kh" json:"keys_sha256"` // of keyring.json: the base of a patch that changes it
+	Keys        []string `msg:"k" json:"keys"`         // role:ID, of the key's id its first eight digits
 }
 
 // Cause is one reason to pause that holds now.

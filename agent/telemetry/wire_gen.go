@@ -1858,9 +1858,9 @@ func (z Sample) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *Status) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// map header, size 22
+	// map header, size 25
 	// string "v"
-	o = append(o, 0xde, 0x0, 0x16, 0xa1, 0x76)
+	o = append(o, 0xde, 0x0, 0x19, 0xa1, 0x76)
 	o = msgp.AppendUint8(o, z.Schema)
 	// string "b"
 	o = append(o, 0xa1, 0x62)
@@ -1969,6 +1969,21 @@ func (z *Status) MarshalMsg(b []byte) (o []byte, err error) {
 	// string "rs"
 	o = append(o, 0xa2, 0x72, 0x73)
 	o = msgp.AppendString(o, z.Reset)
+	// string "kv"
+	o = append(o, 0xa2, 0x6b, 0x76)
+	o = msgp.AppendInt64(o, z.KeysVersion)
+	// string "kh"
+	o = append(o, 0xa2, 0x6b, 0x68)
+	o = msgp.AppendString(o, z.KeysSHA256)
+	// string "k"
+	o = append(o, 0xa1, 0x6b)
+	o = msgp.AppendArrayHeader(o, uint32(len(z.Keys)))
+	if uint32(len(z.Keys)) > z5817a858limitArrays {
+		return nil, msgp.ErrLimitExceeded
+	}
+	for za0005 := range z.Keys {
+		o = msgp.AppendString(o, z.Keys[za0005])
+	}
 	return
 }
 
@@ -2228,6 +2243,41 @@ func (z *Status) UnmarshalMsg(bts []byte) (o []byte, err error) {
 				err = msgp.WrapError(err, "Reset")
 				return
 			}
+		case "kv":
+			z.KeysVersion, bts, err = msgp.ReadInt64Bytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "KeysVersion")
+				return
+			}
+		case "kh":
+			z.KeysSHA256, bts, err = msgp.ReadStringBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "KeysSHA256")
+				return
+			}
+		case "k":
+			var zb0007 uint32
+			zb0007, bts, err = msgp.ReadArrayHeaderBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Keys")
+				return
+			}
+			if zb0007 > z5817a858limitArrays {
+				err = msgp.ErrLimitExceeded
+				return
+			}
+			if cap(z.Keys) >= int(zb0007) {
+				z.Keys = (z.Keys)[:zb0007]
+			} else {
+				z.Keys = make([]string, zb0007)
+			}
+			for za0005 := range z.Keys {
+				z.Keys[za0005], bts, err = msgp.ReadStringBytes(bts)
+				if err != nil {
+					err = msgp.WrapError(err, "Keys", za0005)
+					return
+				}
+			}
 		default:
 			bts, err = msgp.Skip(bts)
 			if err != nil {
@@ -2258,7 +2308,10 @@ func (z *Status) Msgsize() (s int) {
 	for za0004 := range z.Supply {
 		s += z.Supply[za0004].Msgsize()
 	}
-	s += 3 + msgp.StringPrefixSize + len(z.Reset)
+	s += 3 + msgp.StringPrefixSize + len(z.Reset) + 3 + msgp.Int64Size + 3 + msgp.StringPrefixSize + len(z.KeysSHA256) + 2 + msgp.ArrayHeaderSize
+	for za0005 := range z.Keys {
+		s += msgp.StringPrefixSize + len(z.Keys[za0005])
+	}
 	return
 }
 

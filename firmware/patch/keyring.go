@@ -1,9 +1,10 @@
 package patch
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -15,8 +16,8 @@ const (
 	// FileKeyring is the ring's file in a drone's state folder.
 	FileKeyring = "keyring"
 
-	maxKeyring   = 16 << 10 // bytes of its value: a ring, and who brought it
-	maxRotations = 8        // remembered
+	maxKeyring = 8 << 10 // bytes of its value: a ring, and the changes
+	maxChanges = 8       // remembered
 )
 
 // ErrKeyring is a keyring of which nobody can tell which keys it holds. Nothing
@@ -24,23 +25,11 @@ const (
 // that it had revoked.
 var ErrKeyring = errors.New("whom this drone trusts is not known, and no signature counts; write the keys of today into the identity's trust, then remove the file")
 
-// Rotation is a change of the keys that was made.
-type Rotation struct {
-	Version int64    `json:"version"`
-	SHA256  string   `json:"sha256"` // of the ring's text
-	Patch   string   `json:"patch"`  // id of the patch that brought it
-	By      []string `json:"by"`     // ids of the keys of the ring before that signed it
-	At      int64    `json:"at"`     // Unix s by the drone's clock, for display only
-}
-
-// kept is the file's value. The ring is text, so that its hash is that of the
-// bytes that were signed; the value is JSON, for a person with strings(1).
-type kept struct {
-	Schema  int        `json:"schema"`
-	Root    string     `json:"root"` // SHA-256 of the identity's ring, from which this one descends
-	Ring    string     `json:"ring"`
-	History []Rotation `json:"history"` // oldest first; the last one brought the ring
-}
+// The file's value is text, for a person with strings(1): a line that says what
+// it is; the hash of the identity's ring, from which this one descends; a line
+// for each of the last changes, oldest first: version, hash, Unix time by the
+// drone's clock, id of the patch; an empty line; keyring.json.
+const keyringMark = "aimlock keyring 1\nroot "
 
 // Keyring is the ring in force on a drone: the identity's, until a patch of kind
 // keys brought a newer one, which then lies in the state folder, in two slots of
@@ -57,11 +46,11 @@ type Keyring struct {
 	path string
 	root *Ring
 
-	mu    sync.Mutex
-	ring  *Ring // in force; nil: not known, see err
-	err   error
-	kept  kept
-	aside int64
+	mu      sync.Mutex
+	ring    *Ring // in force; nil: not known, see err
+	err     error
+	changes []string // lines, as above
+	aside   int64
 }
 
 // OpenKeyring looks for the ring in force. It makes no file, and what is wrong
@@ -91,12 +80,13 @@ func (k *Keyring) Aside() int64 {
 	return k.aside
 }
 
-// History are the last changes that led from the identity's ring to the one in
-// force, oldest first, not to be changed.
-func (k *Keyring) History() []Rotation {
+// Changes are the last changes that led from the identity's ring to the one in
+// force, oldest first: version, hash, Unix time by the drone's clock and the
+// patch's id, with a space between them. Not to be changed.
+func (k *Keyring) Changes() []string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.kept.History
+	return k.changes
 }
 
 func (k *Keyring) load() {
@@ -121,18 +111,17 @@ func (k *Keyring) read() (*Ring, error) {
 	if seq == 0 { // the power was cut during the first change
 		return k.root, nil
 	}
-	var f kept
-	if err := json.Unmarshal(data, &f); err != nil || f.Schema != Schema {
-		return nil, fmt.Errorf("%w: no keyring of schema %d: %v", durable.ErrDamaged, Schema, err)
+	head, text, _ := strings.Cut(string(data), "\n\n")
+	head, ok := strings.CutPrefix(head, keyringMark)
+	changes := strings.Split(head, "\n")
+	ring, err := ParseRing([]byte(text))
+	if err != nil || !ok {
+		return nil, fmt.Errorf("%w: %v", durable.ErrDamaged, err)
 	}
-	ring, err := ParseRing([]byte(f.Ring))
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("%w: %w", durable.ErrDamaged, err)
-	case f.Root == k.root.SHA256():
-		k.kept = f
+	if root := k.root.SHA256(); changes[0] == root {
+		k.changes = changes[1:]
 		return ring, nil
-	case ring.SHA256() != k.root.SHA256(): // the same ring may stand in an identity of later
+	} else if ring.SHA256() != root { // the same ring may stand in an identity of later
 		k.aside = ring.Version
 	}
 	return k.root, nil
@@ -153,23 +142,18 @@ func (k *Keyring) Rotate(p *Package, m *Manifest, at int64) error {
 	case next.Version != k.ring.Version+1: // it was judged on another ring
 		return refuse(RefusedVersion, "version %d of the keys is in force", k.ring.Version)
 	}
-	f := kept{Schema: Schema, Root: k.root.SHA256(), Ring: string(p.Content)}
-	f.History = append(append(f.History, k.kept.History...), Rotation{Version: next.Version, SHA256: m.SHA256, Patch: m.ID,
-		By: counted(k.ring.Keys, p.Manifest, p.Signatures), At: at})
-	f.History = f.History[max(0, len(f.History)-maxRotations):]
-	data, err := json.Marshal(f)
-	if err != nil {
-		return err
-	}
+	changes := append(slices.Clone(k.changes), fmt.Sprintf("%d %s %d %s", next.Version, m.SHA256, at, m.ID))
+	changes = changes[max(0, len(changes)-maxChanges):]
+	value := keyringMark + k.root.SHA256() + "\n" + strings.Join(changes, "\n") + "\n\n" + string(p.Content)
 	slots, err := durable.OpenSlots(k.sys, k.path, maxKeyring)
 	if err != nil {
 		return err
 	}
-	err = slots.Write(data)
+	err = slots.Write([]byte(value))
 	_ = slots.Close() // what Write reports is durable
 	if err != nil {
 		return err
 	}
-	k.ring, k.kept, k.aside = next, f, 0
+	k.ring, k.changes, k.aside = next, changes, 0
 	return nil
 }

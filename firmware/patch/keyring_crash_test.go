@@ -65,7 +65,7 @@ func plainSys(fs *faultfs.FS) durable.Sys { return fs }
 func TestKeyringSurvivesEveryPowerCut(t *testing.T) {
 	t.Parallel()
 	c := newChain(t, 3)
-	for n, want := range map[int]faultfs.Count{1: {Moments: 5, States: 11}, 2: {Moments: 6, States: 15}} {
+	for n, want := range map[int]faultfs.Count{1: {Moments: 5, States: 9}, 2: {Moments: 6, States: 13}} {
 		for _, fat := range []bool{false, true} {
 			bad := findings{}
 			if got := c.power(n, plainSys, fat, bad); got != want {

@@ -74,7 +74,7 @@ func (c *chain) open(sys durable.Sys) *Keyring { return OpenKeyring(sys, keyring
 
 func TestKeyring(t *testing.T) {
 	t.Parallel()
-	c := newChain(t, maxRotations+3)
+	c := newChain(t, maxChanges+3)
 	disk := faultfs.New()
 	k := c.open(disk)
 	if c.in(k) != 0 || len(disk.Files()) != 0 {
@@ -85,12 +85,12 @@ func TestKeyring(t *testing.T) {
 			t.Fatal(err)
 		}
 		again := c.open(disk)
-		if c.in(k) != i || c.in(again) != i || k.Aside() != 0 || len(again.History()) != min(i, maxRotations) {
-			t.Fatalf("after %d: ring %d, and %d with %d entries after a restart", i, c.in(k), c.in(again), len(again.History()))
+		if c.in(k) != i || c.in(again) != i || k.Aside() != 0 || len(again.Changes()) != min(i, maxChanges) {
+			t.Fatalf("after %d: ring %d, and %d with %d entries after a restart", i, c.in(k), c.in(again), len(again.Changes()))
 		}
-		last := again.History()[len(again.History())-1]
-		if old, err := KeyID(c.rings[i-1].Keys[0]); last.Version != int64(i+1) || last.Patch != c.m[i].ID || last.SHA256 != c.rings[i].SHA256() || len(last.By) != 1 || last.By[0] != old || err != nil {
-			t.Fatalf("history: %+v", last)
+		last, want := again.Changes()[min(i, maxChanges)-1], fmt.Sprintf("%d %s %d %s", i+1, c.rings[i].SHA256(), i, c.m[i].ID)
+		if last != want {
+			t.Fatalf("last change %q, want %q", last, want)
 		}
 		if err := k.Rotate(c.p[i], c.m[i], 0); err == nil || c.in(k) != i {
 			t.Fatalf("the same rotation again: %v", err)
@@ -116,10 +116,10 @@ func TestKeyringLargest(t *testing.T) {
 		r.Config, r.Command, r.Agent = r.Keys, r.Keys, r.Keys
 		return r, keys
 	}
-	root, old := big(maxVersion - maxRotations - 1)
+	root, old := big(maxVersion - maxChanges - 1)
 	disk := faultfs.New()
 	k := OpenKeyring(disk, keyringPath, root)
-	for now, i := root, 0; i < maxRotations; i++ {
+	for now, i := root, 0; i < maxChanges; i++ {
 		next, keys := big(now.Version + 1)
 		m := Manifest{Kind: KindKeys, ID: strings.Repeat("p", 64), Fleet: "north", Targets: []string{Everyone}, ConfigVersion: next.Version, BaseSHA256: now.SHA256(), Created: noon}
 		p, err := New(m, next.Encode())
@@ -158,7 +158,7 @@ func TestKeyringOfAnotherIdentity(t *testing.T) {
 		}
 	}
 	re := other.open(disk)
-	if other.in(re) != 0 || re.Aside() != 3 || len(re.History()) != 0 {
+	if other.in(re) != 0 || re.Aside() != 3 || len(re.Changes()) != 0 {
 		t.Errorf("ring %d, aside %d", other.in(re), re.Aside())
 	}
 	if back := c.open(disk); c.in(back) != 2 || back.Aside() != 0 {
@@ -192,9 +192,10 @@ func TestKeyringDamaged(t *testing.T) {
 	for name, damage := range map[string]func([]byte) []byte{
 		"both-slots":  func(b []byte) []byte { b[100] ^= 1; b[len(b)/2+100] ^= 1; return b },
 		"longer":      func(b []byte) []byte { return append(b, 0) },
-		"other-value": func([]byte) []byte { return slotOf(t, `{"schema":1,"root":"","ring":"{}"}`) },
-		"no-json":     func([]byte) []byte { return slotOf(t, "ring") },
-		"schema":      func([]byte) []byte { return slotOf(t, `{"schema":2}`) },
+		"other-value": func([]byte) []byte { return slotOf(t, "ring") },
+		"no-mark":     func([]byte) []byte { return slotOf(t, "\n\n"+string(c.rings[1].Encode())) },
+		"no-ring":     func([]byte) []byte { return slotOf(t, keyringMark+c.rings[0].SHA256()) },
+		"bad-ring":    func([]byte) []byte { return slotOf(t, keyringMark+c.rings[0].SHA256()+"\n\n{}\n") },
 	} {
 		sick := faultfs.New()
 		sick.Put(keyringPath, damage([]byte(string(whole))), 0o644)
@@ -235,8 +236,8 @@ func slotOf(t *testing.T, value string) []byte {
 // an error, and never a ring beside an error.
 func FuzzKeyringFile(f *testing.F) {
 	c := newChain(f, 1)
-	f.Add([]byte(`{"schema":1,"root":"00","ring":"{}","history":[{"version":2}]}`))
-	f.Add([]byte(`{"schema":1,"root":"` + c.rings[0].SHA256() + `","ring":"{}"}`))
+	f.Add([]byte(keyringMark + c.rings[0].SHA256() + "\n2 x y z\n\n" + string(c.rings[1].Encode())))
+	f.Add([]byte(keyringMark + "00\n\n{}"))
 	f.Fuzz(func(t *testing.T, value []byte) {
 		if len(value) > maxKeyring {
 			return

@@ -2,6 +2,7 @@ package patch
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"slices"
 )
@@ -52,30 +53,34 @@ func sorted(keys []string) []string {
 // SHA256 is the hash of the ring's text: the base of the patch that follows it.
 func (r *Ring) SHA256() string { return Hash(r.Encode()) }
 
-// ParseRing reads keyring.json. Only what Encode writes is taken, and only a
-// ring that locks nobody out; the error is a *FieldError.
+// ParseRing reads keyring.json. Only what Encode writes is taken, byte for byte,
+// so that no two readers can see two rings in it, and only a ring that locks
+// nobody out; the error is a *FieldError.
 func ParseRing(data []byte) (*Ring, error) {
-	o, err := readObject(FileRing, data, MaxRing)
-	if err != nil {
-		return nil, err
+	f := faults(FileRing)
+	var j ringJSON
+	if len(data) > MaxRing || json.Unmarshal(data, &j) != nil || j.Schema != Schema {
+		return nil, f("", fmt.Sprintf("is no ring of schema %d in at most %d bytes; make it with aimctl keys new", Schema, MaxRing))
 	}
-	if err := o.schema(); err != nil {
-		return nil, err
-	}
-	r := &Ring{Version: o.integer("version")}
-	threshold := o.integer("threshold")
-	r.Config, r.Command, r.Keys, r.Agent = o.texts("config"), o.texts("command"), o.texts("keys"), o.texts("agent")
-	if err := o.done(); err != nil {
-		return nil, err
-	}
-	r.Threshold = int(min(max(threshold, -1), MaxSignatures))
+	r := &Ring{Version: j.Version, Threshold: j.Threshold, Config: j.Config, Command: j.Command, Keys: j.Keys, Agent: j.Agent}
 	if err := r.Validate(); err != nil {
 		return nil, err
 	}
 	if !bytes.Equal(r.Encode(), data) {
-		return nil, faults(FileRing)("", "is not written as aimctl keys new writes it, keys in order; make it with that")
+		return nil, f("", "is not written as aimctl keys new writes it, keys in order and nothing else; make it with that")
 	}
 	return r, nil
+}
+
+// Role is what a key may sign, with the keys that may.
+type Role struct {
+	Name string // KindConfig …
+	Keys []string
+}
+
+// Roles are the ring's four.
+func (r *Ring) Roles() [4]Role {
+	return [...]Role{{KindConfig, r.Config}, {KindCommand, r.Command}, {KindKeys, r.Keys}, {KindAgent, r.Agent}}
 }
 
 // Validate says what is wrong with a ring, as a *FieldError; nil: nothing.
@@ -85,20 +90,20 @@ func (r *Ring) Validate() error {
 	f := faults(FileRing)
 	switch {
 	case r.Version < 1 || r.Version > maxVersion:
-		return f("version", fmt.Sprintf("%d is not within 1 … 2^53-1; write the present one and one more", r.Version))
+		return f("version", "is not within 1 … 2^53-1; write the present one and one more")
 	case r.Threshold < 1 || r.Threshold > MaxThreshold:
 		return f("threshold", fmt.Sprintf("is not within 1 … %d; write how many must sign", MaxThreshold))
 	}
-	for i, keys := range [][]string{r.Config, r.Command, r.Keys, r.Agent} {
-		role := []string{KindConfig, KindCommand, KindKeys, KindAgent}[i]
-		if len(keys) > MaxRoleKeys {
-			return f(role, fmt.Sprintf("has %d keys of at most %d", len(keys), MaxRoleKeys))
+	for _, role := range r.Roles() {
+		why := wrongKeys(role.Keys)
+		switch n := len(role.Keys); {
+		case n > MaxRoleKeys:
+			why = fmt.Sprintf("has more than %d keys", MaxRoleKeys)
+		case why == "" && n < r.Threshold && (n > 0 || role.Name != KindAgent):
+			why = fmt.Sprintf("has %d keys, and %d must sign: nobody could; add keys, or lower the threshold", n, r.Threshold)
 		}
-		if why := wrongKeys(keys); why != "" {
-			return f(role, why)
-		}
-		if len(keys) < r.Threshold && (role != KindAgent || len(keys) > 0) {
-			return f(role, fmt.Sprintf("has %d keys, and %d must sign: nobody could; add keys, or lower the threshold", len(keys), r.Threshold))
+		if why != "" {
+			return f(role.Name, why)
 		}
 	}
 	return nil
@@ -122,18 +127,4 @@ func wrongKeys(keys []string) string {
 		}
 	}
 	return ""
-}
-
-// counted are the ids of those keys that signed msg.
-func counted(keys []string, msg []byte, sigs [][]byte) []string {
-	trusted, _ := distinct(keys)
-	var by []string
-	h := hashed(msg)
-	for _, sig := range sigs {
-		if n, why := signer(trusted, h, sig); why == "" {
-			by = append(by, id(trusted[n].ID()))
-		}
-	}
-	slices.Sort(by)
-	return slices.Compact(by)
 }
