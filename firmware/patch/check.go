@@ -183,7 +183,7 @@ func checkSigned(p *Package, m *Manifest, f Facts) *Refusal {
 		}
 	}
 	if err != nil {
-		return refuse(RefusedSignature, "%w; sign patch.json with keys of trust.%s", err, role)
+		return refuse(RefusedSignature, "%w; sign patch.json with a key of trust.%s", err, role)
 	}
 	return nil
 }

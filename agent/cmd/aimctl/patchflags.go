@@ -17,6 +17,7 @@ const overrideLife = 30 * time.Minute
 // newFlags are the flags of "patch new".
 type newFlags struct {
 	live, from, out  string
+	kind             string
 	sets, only       []string
 	limited          bool // --only is there, maybe with nothing in it
 	fleet, id, notes string
@@ -32,6 +33,7 @@ type newFlags struct {
 
 func (f *newFlags) flags(cmd *cobra.Command) {
 	fl := cmd.Flags()
+	fl.StringVar(&f.kind, "kind", patch.KindConfig, "`KIND` of the patch: config, or keys")
 	fl.StringVar(&f.live, "live", "", "the present live `FILE` (default: the identity's)")
 	fl.StringVar(&f.from, "from", "", "take the next live file from `FILE`")
 	fl.StringArrayVar(&f.sets, "set", nil, "set `KEY=VALUE`; repeatable")

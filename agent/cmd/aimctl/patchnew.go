@@ -19,7 +19,7 @@ import (
 func (a *app) patchNewCmd() *cobra.Command {
 	var f newFlags
 	cmd := &cobra.Command{
-		Use:   "new {--set KEY=VALUE ... | --from FILE}",
+		Use:   "new {--set KEY=VALUE ... | --from FILE | --kind keys --from FILE}",
 		Short: "Make the next live file from the present one, and say how it differs",
 		Long: `new makes a patch: the live file after your edits, every other byte as it was.
 Its version is raised by one and its timestamp is now, unless --set names them, or
@@ -34,7 +34,10 @@ A VALUE is TOML; text needs no quotes: --set lock.gc_interval=2s
 --despite-lock goes past the stuck lock of one HOLDER, as "aimctl lock status"
 names it ("unknown" where it names nobody), once it is overdue. Such a patch lives
 for 30 minutes unless --expires says otherwise, an hour at most, and counts once on
-each drone.`,
+each drone.
+
+--kind keys changes whom drones trust: FILE is what "aimctl keys new" made, and
+those who hold the keys of today sign it, and those who hold the new ones.`,
 		Example: `  aimctl patch new --live aim_lock_config.conf --fleet north --set lock.gc_interval=2s
   aimctl patch new --live aim_lock_config.conf --from next.conf --fleet north \
       --target patrol-01,patrol-02 --only lock,update_window.flight --expires 24h
@@ -42,6 +45,9 @@ each drone.`,
       --despite-lock fleet-updater --kill --notes "the lock of 23 November"`,
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.kind != patch.KindConfig {
+				return a.newKeysPatch(cmd, f)
+			}
 			f.limited, f.override = cmd.Flags().Changed("only"), cmd.Flags().Changed("despite-lock")
 			return a.newPatch(cmd, f)
 		},

@@ -30,6 +30,13 @@ live file. It believes nothing and checks no signature: "aimctl patch verify" do
 				}
 				v.Difference = patching.Compare(name, data, p.Content, v.BaseSHA256)
 			}
+			ring, err := a.ringOf(nil)
+			if err != nil {
+				return err
+			}
+			if ring != nil {
+				v.HoldAgainst(ring.Ring, p.Content)
+			}
 			if a.json {
 				return a.printJSON(v)
 			}

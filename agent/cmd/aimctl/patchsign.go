@@ -51,6 +51,13 @@ func (a *app) signPatch(cmd *cobra.Command, dir, live string, files []string) er
 	if err != nil {
 		return err
 	}
+	ring, err := a.ringOf(id)
+	if err != nil {
+		return err
+	}
+	if v.Keys != nil {
+		return a.signKeys(p, v, id, ring, files)
+	}
 	data, name, err := a.liveFile(live, id)
 	if err != nil {
 		return err
@@ -86,7 +93,7 @@ func (a *app) signPatch(cmd *cobra.Command, dir, live string, files []string) er
 	if a.json {
 		return a.printJSON(v)
 	}
-	return a.saySigned(v, p, id, keys)
+	return a.saySigned(v, p, id, ring, keys)
 }
 
 // signable refuses what drones would refuse whoever signed it.
@@ -124,7 +131,7 @@ func (a *app) signable(p *patch.Package, v *patching.View, id *config.Identity) 
 }
 
 // saySigned tells who has signed by now, and for whom that is enough.
-func (a *app) saySigned(v *patching.View, p *patch.Package, id *config.Identity, keys signers) error {
+func (a *app) saySigned(v *patching.View, p *patch.Package, id *config.Identity, ring *ringFound, keys signers) error {
 	var ids []string
 	for _, k := range keys {
 		ids = append(ids, k.ID())
@@ -144,21 +151,21 @@ func (a *app) saySigned(v *patching.View, p *patch.Package, id *config.Identity,
 	}
 	r.Add("Signatures", enough)
 	if id != nil {
-		r.Add("Drone", needs(id, p))
+		r.Add("Drone", needs(id.Drone, ring.Config, ring.Threshold, p))
 	}
 	r.Add("Next", "See what a drone makes of it:", "\taimctl patch verify "+quoted(v.Dir)+" --identity drone.toml")
 	fmt.Fprintln(a.out)
 	return a.page(r)
 }
 
-// needs tells what the drone of an identity makes of the signatures.
-func needs(id *config.Identity, p *patch.Package) string {
-	err := patch.Verify(id.Trust.Config, id.Trust.Threshold, p.Manifest, p.Signatures)
+// needs tells what a drone that trusts these keys makes of the signatures.
+func needs(drone string, keys []string, threshold int, p *patch.Package) string {
+	err := patch.Verify(keys, threshold, p.Manifest, p.Signatures)
 	if err == nil {
-		return fmt.Sprintf("%s asks for %d by keys that it trusts, and finds them.", id.Drone, id.Trust.Threshold)
+		return fmt.Sprintf("%s asks for %d by keys that it trusts, and finds them.", drone, threshold)
 	}
 	if few := (*patch.SignatureError)(nil); errors.As(err, &few) {
-		return fmt.Sprintf("%s does NOT take it: %d of the %d signatures that it asks for are by keys that it trusts.", id.Drone, few.Valid, few.Threshold)
+		return fmt.Sprintf("%s does NOT take it: %d of the %d signatures that it asks for are by keys that it trusts.", drone, few.Valid, few.Threshold)
 	}
-	return fmt.Sprintf("%s does NOT take it: %s.", id.Drone, cleaned(err))
+	return fmt.Sprintf("%s does NOT take it: %s.", drone, cleaned(err))
 }

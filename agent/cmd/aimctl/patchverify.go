@@ -39,8 +39,8 @@ Exit code 3 when it is refused.`,
 				j.Keys, err = publicKeys(pubs)
 			} else if j.Identity, err = a.load(); err != nil {
 				err = fmt.Errorf("%w, or a public key with --pub", err)
-			} else {
-				j.Live, j.LiveName, err = a.liveFile(live, j.Identity)
+			} else if j.Live, j.LiveName, err = a.liveFile(live, j.Identity); err == nil {
+				err = a.judgeBy(&j)
 			}
 			if err != nil {
 				return err
@@ -54,10 +54,22 @@ Exit code 3 when it is refused.`,
 	return cmd
 }
 
+// judgeBy finds the ring by which the drone judges.
+func (a *app) judgeBy(j *patching.Judge) error {
+	r, err := a.ringOf(j.Identity)
+	if err == nil {
+		j.Ring = r.Ring
+	}
+	return err
+}
+
 func (a *app) verify(dir string, j patching.Judge) error {
 	p, err := patch.ReadFolder(dir)
 	if err != nil {
 		return cleaned(err)
+	}
+	if m, err := patch.ParseManifest(p.Manifest); err == nil && m.Kind == patch.KindKeys && j.Identity == nil {
+		return usagef("a change of the keys is judged by those in force: give --identity FILE, and --ring FILE where they are not its own")
 	}
 	v, err := j.Judge(dir, p)
 	if err != nil {

@@ -29,7 +29,8 @@ type signedPatch struct {
 type trust struct {
 	config, command []string
 	threshold       int
-	from            string // where that is written
+	ring            *patch.Ring // in force; nil: not known
+	from            string      // where that is written
 }
 
 // trusts finds the keys: those given, or the identity's where there is one.
@@ -55,7 +56,11 @@ func (a *app) trusts(cmd *cobra.Command, given []string) (trust, error) {
 	if err != nil {
 		return trust{}, err
 	}
-	return trust{config: id.Trust.Config, command: id.Trust.Command, threshold: id.Trust.Threshold, from: a.identity}, nil
+	r, err := a.ringOf(id)
+	if err != nil {
+		return trust{}, err
+	}
+	return trust{config: r.Config, command: r.Command, threshold: r.Threshold, ring: r.Ring, from: r.from}, nil
 }
 
 // publicLine is the key of a public key file, or the key itself.

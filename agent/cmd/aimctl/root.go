@@ -24,6 +24,7 @@ type app struct {
 
 	identity string // path of the identity
 	broker   string // URL; empty: the identity's
+	ring     string // path of the ring that drones have; empty: the drone's, or the identity's
 	json     bool
 }
 
@@ -51,8 +52,9 @@ For the fleet, start with:    aimctl watch`,
 	pf := root.PersistentFlags()
 	pf.StringVar(&a.identity, "identity", identity, "the drone's identity `FILE` (or set AIM_IDENTITY)")
 	pf.StringVar(&a.broker, "broker", "", "MQTT broker `URL`, mqtts://HOST:8883 (default: the identity's)")
+	pf.StringVar(&a.ring, "ring", "", "the keys that drones trust now, a keyring.json `FILE` (default: this drone's keyring, or the identity's trust)")
 	pf.BoolVar(&a.json, "json", false, "print JSON, one document a line")
-	root.AddCommand(a.statusCmd(), a.ledCmd(), a.configCmd(), a.lockCmd(), a.watchCmd(), a.commandCmd(), a.patchCmd(), a.rolloutCmd(), a.doctorCmd(), a.bundleCmd(), a.versionCmd())
+	root.AddCommand(a.statusCmd(), a.ledCmd(), a.configCmd(), a.lockCmd(), a.watchCmd(), a.commandCmd(), a.patchCmd(), a.ringCmd(), a.rolloutCmd(), a.doctorCmd(), a.bundleCmd(), a.versionCmd())
 	return root
 }
 

@@ -136,6 +136,9 @@ func decodeStatus(data []byte) (*telemetry.Status, error) {
 	if st.Waived == nil {
 		st.Waived = []string{}
 	}
+	if st.Keys == nil {
+		st.Keys = []string{}
+	}
 	if st.Faults == nil {
 		st.Faults = []string{}
 	}

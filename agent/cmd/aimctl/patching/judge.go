@@ -40,6 +40,7 @@ type Verdict struct {
 // Judge is what stands in for a drone.
 type Judge struct {
 	Identity *config.Identity // nil: only Keys are asked for
+	Ring     *patch.Ring      // in force there; nil: the identity's trust
 	Keys     []string         // each of them must have signed
 	LiveName string
 	Live     []byte // the file in force; nil: not known
@@ -63,11 +64,15 @@ var checks = []struct {
 	{"expiry", []string{patch.RefusedExpired, patch.RefusedOverride, patch.RefusedClock}, true},
 	{"hash", []string{patch.RefusedHash}, false},
 	{"content", []string{patch.RefusedContent}, true},
+	{"new keys", []string{patch.RefusedNewKeys}, true},
 	{"floor", []string{patch.RefusedFloor}, true},
 	{"quarantine", []string{patch.RefusedQuarantined}, true},
 	{"nonce", []string{patch.RefusedNonce}, true},
 	{"revert", []string{patch.RefusedRevert}, false},
 }
+
+// notOfKeys are the checks that a change of the keys does not go through.
+var notOfKeys = []string{"floor", "quarantine", "nonce"}
 
 // Judge makes a drone's judgement, patch.Check, of what is known here.
 func (j Judge) Judge(dir string, p *patch.Package) (Verdict, error) {
@@ -100,6 +105,9 @@ func (j Judge) list(v Verdict, p *patch.Package, m *patch.Manifest) []Check {
 	list := []Check{}
 	reached := true
 	for _, c := range checks {
+		if isKeys := m.Kind == patch.KindKeys; isKeys && slices.Contains(notOfKeys, c.name) || !isKeys && c.name == "new keys" {
+			continue
+		}
 		line := Check{Check: c.name, Result: ResultNotReached}
 		switch {
 		case c.need && j.Identity == nil:
@@ -130,7 +138,8 @@ func (j Judge) facts(m *patch.Manifest) patch.Facts {
 		return f
 	}
 	f.Fleet, f.Drone, f.Now = id.Fleet, id.Drone, j.Now
-	f.Keys, f.Threshold = id.Trust.Config, id.Trust.Threshold
+	f.Ring = j.ring()
+	f.Keys, f.Threshold = f.Ring.Config, f.Ring.Threshold
 	if j.Live != nil {
 		f.LiveSHA256 = patch.Hash(j.Live)
 	}
@@ -147,6 +156,15 @@ func (j Judge) facts(m *patch.Manifest) patch.Facts {
 		return err
 	}
 	return f
+}
+
+// ring is the one in force; nil without an identity.
+func (j Judge) ring() *patch.Ring {
+	if j.Ring != nil || j.Identity == nil {
+		return j.Ring
+	}
+	t := j.Identity.Trust
+	return &patch.Ring{Version: t.Version, Threshold: t.Threshold, Config: t.Config, Command: t.Command, Keys: t.Keys, Agent: t.Agent}
 }
 
 // high is the live file's version in place of the highest version that was ever

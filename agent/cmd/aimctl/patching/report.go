@@ -19,6 +19,9 @@ func (v *View) Report() words.Report {
 	if d := v.Difference; d != nil {
 		r.Add("Changes", d.lines()...)
 	}
+	if v.Keys != nil {
+		r.Add("Keys", v.keys()...)
+	}
 	r.Add("Override", v.override()...)
 	r.Add("Content", v.content()...)
 	r.Add("Base", v.base()...)
@@ -36,7 +39,9 @@ func (v *View) head() string {
 		whom = fmt.Sprintf("%d drones of fleet %s", len(v.Targets), v.Fleet)
 	}
 	what := fmt.Sprintf("%s: version %d for %s", v.ID, v.Version, whom)
-	if v.Kind != patch.KindConfig {
+	if v.Kind == patch.KindKeys {
+		what = fmt.Sprintf("%s: version %d of the KEYS for %s", v.ID, v.Version, whom)
+	} else if v.Kind != patch.KindConfig {
 		what = fmt.Sprintf("%s: NOT A CONFIGURATION but of kind %q", v.ID, v.Kind)
 	}
 	var state []string
@@ -103,12 +108,15 @@ func (v *View) override() []string {
 
 func (v *View) content() []string {
 	if !v.ContentOK {
-		return []string{"config.toml IS NOT THE ONE that patch.json names: drones refuse it (hash). Make the patch anew."}
+		return []string{v.manifest.File() + " IS NOT THE ONE that patch.json names: drones refuse it (hash). Make the patch anew."}
 	}
 	return []string{fmt.Sprintf("%d bytes, SHA-256", v.Size), "\t" + v.SHA256}
 }
 
 func (v *View) base() []string {
+	if v.Keys != nil {
+		return []string{"Only where the ring in force is exactly this one, SHA-256", "\t" + v.BaseSHA256}
+	}
 	if v.BaseSHA256 == "" {
 		return []string{"Any: it takes the place of whatever live file a drone has."}
 	}
@@ -172,6 +180,8 @@ func (v *View) signed() []string {
 func (v *View) revert() []string {
 	r := v.Revert
 	switch {
+	case !r.Present && v.Keys != nil:
+		return []string{"None: the way back from keys is the next version of them."}
 	case !r.Present:
 		return []string{"None: it cannot be rolled out, as nothing could take it back."}
 	case r.Fault != "":

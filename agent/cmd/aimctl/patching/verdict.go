@@ -12,11 +12,16 @@ import (
 // told says what a check that did not refuse is worth here.
 func (j Judge) told(check string, p *patch.Package, m *patch.Manifest) (result, detail string) {
 	result = ResultOK
+	if m.Kind == patch.KindKeys && j.ring() != nil {
+		if detail = j.toldKeys(check, m); detail != "" {
+			return result, detail
+		}
+	}
 	switch check {
 	case "signature":
 		need := len(j.Keys)
 		if j.Identity != nil {
-			need = j.Identity.Trust.Threshold
+			need = j.ring().Threshold
 		}
 		detail = "by " + plural(need, "trusted key") + ", as many as are needed"
 	case "version":
@@ -53,6 +58,23 @@ func (j Judge) told(check string, p *patch.Package, m *patch.Manifest) (result, 
 		}
 	}
 	return result, detail
+}
+
+// toldKeys is told for what is different in a change of the keys.
+func (j Judge) toldKeys(check string, m *patch.Manifest) string {
+	switch check {
+	case "signature":
+		return "by " + plural(j.ring().Threshold, "holder") + " of the keys in force, as many as are needed"
+	case "new keys":
+		return "their holders signed too"
+	case "version":
+		return fmt.Sprintf("%d, the next one after the %d in force", m.ConfigVersion, j.ring().Version)
+	case "base":
+		return "is the ring in force"
+	case "revert":
+		return "there is none, as there must be"
+	}
+	return ""
 }
 
 // Report says a verdict in words, a check a line.

@@ -28,10 +28,11 @@ type View struct {
 	Expired     bool            `json:"expired"` // by this machine's clock
 	DespiteLock *patch.Override `json:"despite_lock"`
 	Notes       string          `json:"notes"`
-	ContentOK   bool            `json:"content_ok"` // config.toml is the one that patch.json names
+	ContentOK   bool            `json:"content_ok"` // config.toml, or keyring.json, is the one that patch.json names
 	SignedBy    []string        `json:"signed_by"`  // key ids as the signatures name them: not checked
 	Revert      RevertView      `json:"revert"`
 	Difference  *Difference     `json:"difference"` // null: not held against a live file
+	Keys        *KeysView       `json:"keys"`       // null: not of kind keys
 
 	manifest *patch.Manifest
 	now      time.Time
@@ -61,6 +62,9 @@ func Look(dir string, p *patch.Package, now time.Time) (*View, error) {
 	if !m.Expires.IsZero() {
 		v.Expires, v.Expired = m.Expires.Format(time.RFC3339), !now.Before(m.Expires)
 	}
+	if m.Kind == patch.KindKeys {
+		v.Keys = lookKeys(p.Content)
+	}
 	v.Revert = lookRevert(p.Revert, m)
 	return v, nil
 }
@@ -81,6 +85,8 @@ func lookRevert(encoded []byte, m *patch.Manifest) RevertView {
 	v.SignedBy = signers(s.Signatures)
 	r, err := patch.ParseRevert(s.Revert)
 	switch {
+	case m.Kind == patch.KindKeys:
+		v.Fault = "a change of the keys has no way back"
 	case err != nil:
 		v.Fault = fault(err)
 	case r.Patch != m.ID || r.Fleet != m.Fleet || !slices.Equal(r.Targets, m.Targets) || r.RestoreSHA256 != m.BaseSHA256:
