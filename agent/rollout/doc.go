@@ -21,6 +21,8 @@
 // back from it alone. A [Metric] that the patch made worse is a failure if it is
 // critical. A drone that has the configuration already is offered nothing and
 // watched all the same; nothing is taken back from it.
+// What cannot be taken back ([Plan].Keep: a change of the keys) stays with whoever
+// got it when a failure stops everything.
 //
 // A drone that is not connected, or whose status is not known, is not offered
 // anything: it becomes OFFLINE once the time-out has passed and is left out. One

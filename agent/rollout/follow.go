@@ -137,6 +137,10 @@ func (s *State) early() bool {
 // goBack waits until everybody has the old configuration again.
 func (t *turn) goBack() {
 	s := t.s
+	if s.Plan.Keep {
+		t.stopKeeping()
+		return
+	}
 	late := s.Now-s.BackAt >= s.Plan.TimeoutNS
 	left := 0
 	for i := range s.Drones {
@@ -159,6 +163,27 @@ func (t *turn) goBack() {
 	s.Status = Stopped
 	if left > 0 {
 		s.Reason += fmt.Sprintf("; %d may still have the patch", left)
+	}
+	t.touch()
+	t.say(nil, "stopped: %s", s.Reason)
+}
+
+// stopKeeping ends a rollout of what cannot be taken back.
+func (t *turn) stopKeeping() {
+	s := t.s
+	have := 0
+	for i := range s.Drones {
+		d := &s.Drones[i]
+		if d.Outcome == InProgress {
+			t.end(d, TimedOut, "stopped before it answered; it may have the patch")
+		}
+		if d.Has {
+			have++
+		}
+	}
+	s.Status = Stopped
+	if have > 0 {
+		s.Reason += fmt.Sprintf("; %d have the patch, or may have it, and keep it", have)
 	}
 	t.touch()
 	t.say(nil, "stopped: %s", s.Reason)

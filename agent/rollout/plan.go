@@ -43,6 +43,9 @@ type Plan struct {
 	// Rules and Metrics: see Rule and Metric.
 	Rules   []Rule   `json:"rules,omitempty"`
 	Metrics []Metric `json:"metrics,omitempty"`
+	// Keep: it cannot be taken back, like a change of the keys. A failure stops
+	// the rollout all the same; who has the patch keeps it.
+	Keep bool `json:"keep,omitempty"`
 }
 
 // Canary says who is patched first: the drones named, or the first Count.

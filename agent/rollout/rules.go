@@ -73,7 +73,7 @@ func (t *turn) soft(d *Drone) {
 		return
 	}
 	t.say(d, "%s: %s; the plan has a rule for it", d.Outcome, d.Reason)
-	d.Back = d.Outcome == TimedOut && d.Has
+	d.Back = d.Outcome == TimedOut && d.Has && !t.s.Plan.Keep
 	t.takeBack()
 }
 

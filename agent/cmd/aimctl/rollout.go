@@ -14,6 +14,7 @@ import (
 	"github.com/aim-control/aimlock/agent/cmd/aimctl/words"
 	"github.com/aim-control/aimlock/agent/rollout"
 	"github.com/aim-control/aimlock/agent/telemetry"
+	"github.com/aim-control/aimlock/firmware/patch"
 )
 
 func (a *app) rolloutCmd() *cobra.Command {
@@ -84,7 +85,7 @@ func (f *planFlags) flags(cmd *cobra.Command) {
 func (f *planFlags) plan(fl *pflag.FlagSet, s *signedPatch, known []string, there int) (rollout.Plan, error) {
 	m := s.manifest
 	p := rollout.Plan{ID: or(f.id, m.ID), Fleet: m.Fleet, Patch: m.ID, Version: m.ConfigVersion, SHA256: m.SHA256,
-		Drones: known, BakeNS: int64(f.bake), Heartbeats: f.heartbeats, TimeoutNS: int64(f.timeout), SilenceNS: int64(f.silence), AtOnce: f.atOnce}
+		Keep: m.Kind == patch.KindKeys, Drones: known, BakeNS: int64(f.bake), Heartbeats: f.heartbeats, TimeoutNS: int64(f.timeout), SilenceNS: int64(f.silence), AtOnce: f.atOnce}
 	var err error
 	if f.drones != "" {
 		if p.Drones, err = names("--drones", f.drones); err != nil {

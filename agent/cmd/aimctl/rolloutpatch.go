@@ -89,15 +89,21 @@ func readSigned(dir string, t trust, now time.Time) (*signedPatch, error) {
 		return nil, plain(err)
 	}
 	s := &signedPatch{dir: dir, pkg: pkg, manifest: m}
+	for _, sig := range pkg.Signatures {
+		s.signers = append(s.signers, signer(sig))
+	}
 	switch {
-	case m.Kind != patch.KindConfig:
+	case m.Kind != patch.KindConfig && m.Kind != patch.KindKeys:
 		return nil, refused("%s: a patch of kind %s is not rolled out", dir, m.Kind)
 	case patch.Hash(pkg.Content) != m.SHA256:
-		return nil, refused("%s: config.toml is not the content that patch.json is about; make and sign the patch anew", dir)
+		return nil, refused("%s: %s is not the content that patch.json is about; make and sign the patch anew", dir, m.File())
 	case len(pkg.Signatures) == 0:
 		return nil, refused("%s is not signed; sign it, and its revert, with the key that the drones trust", dir)
 	case !m.Expires.IsZero() && now.After(m.Expires):
 		return nil, refused("%s expired at %s; make it anew and sign it", dir, m.Expires.Format(time.RFC3339))
+	}
+	if m.Kind == patch.KindKeys {
+		return s, s.readKeys(t)
 	}
 	live, err := config.ParseLive(patch.FileContent, pkg.Content)
 	if err != nil {
@@ -110,9 +116,6 @@ func readSigned(dir string, t trust, now time.Time) (*signedPatch, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, sig := range pkg.Signatures {
-		s.signers = append(s.signers, signer(sig))
-	}
 	if len(t.config) == 0 {
 		return s, nil
 	}
@@ -123,6 +126,35 @@ func readSigned(dir string, t trust, now time.Time) (*signedPatch, error) {
 	}
 	s.trusted = true
 	return s, nil
+}
+
+// readKeys is the rest of readSigned for a change of the keys: what no drone
+// would take is not offered.
+func (s *signedPatch) readKeys(t trust) error {
+	next, err := patch.ParseRing(s.pkg.Content)
+	switch {
+	case err != nil:
+		return refused("every drone would refuse the content: %w", plain(err))
+	case next.Version != s.manifest.ConfigVersion:
+		return refused("%s says version %d, patch.json %d; make and sign the patch anew", patch.FileRing, next.Version, s.manifest.ConfigVersion)
+	case len(s.pkg.Revert) > 0:
+		return refused("%s: a change of the keys has no way back; remove revert.json", s.dir)
+	}
+	if err := patch.Verify(next.Keys, next.Threshold, s.pkg.Manifest, s.pkg.Signatures); err != nil {
+		return refused("too few holders of the new keys have signed: %w", plain(err))
+	}
+	holders, threshold := t.config, t.threshold // of --trust
+	if t.ring != nil {
+		holders, threshold = t.ring.Keys, t.ring.Threshold
+	}
+	if len(holders) == 0 {
+		return nil
+	}
+	if err := patch.Verify(holders, threshold, s.pkg.Manifest, s.pkg.Signatures); err != nil {
+		return refused("the patch is not signed as %s asks for: %w", t.from, plain(err))
+	}
+	s.trusted = true
+	return nil
 }
 
 // readRevert sees that the patch can be taken back.
@@ -164,7 +196,12 @@ func (s *signedPatch) text(now time.Time) []string {
 	} else {
 		by += ", which nobody has verified here (give --trust KEY or --identity FILE)"
 	}
-	lines := []string{fmt.Sprintf("%s, configuration %d, for %s of fleet %s; %s", m.ID, m.ConfigVersion, targetsText(m.Targets), m.Fleet, by)}
+	what := "configuration"
+	if m.Kind == patch.KindKeys {
+		what = "the KEYS, version"
+		by += "; it cannot be taken back"
+	}
+	lines := []string{fmt.Sprintf("%s, %s %d, for %s of fleet %s; %s", m.ID, what, m.ConfigVersion, targetsText(m.Targets), m.Fleet, by)}
 	if !m.Expires.IsZero() {
 		lines = append(lines, fmt.Sprintf("expires at %s, in %s", m.Expires.Format(time.RFC3339), words.Span(m.Expires.Sub(now))))
 	}

@@ -133,6 +133,9 @@ func (r *Runner) status(m telemetry.Received, ev *stamped) (bool, error) {
 	ev.Kind, ev.boot, ev.up, ev.wall = rollout.Seen, s.Boot, s.UpMS, s.TimeMS
 	v := rollout.Vitals{Live: !m.Retained, Faults: s.Faults, SHA256: s.Config.SHA256, Version: s.Config.Version, Boot: s.Boot,
 		Newer: s.Patch.ID != "" && s.Patch.ID != r.o.Plan.Patch && s.Patch.State == "COMMITTED"}
+	if r.keys {
+		v.SHA256, v.Version, v.Newer = s.KeysSHA256, s.KeysVersion, false
+	}
 	for _, c := range s.Causes {
 		v.Causes = append(v.Causes, c.Name)
 	}

@@ -82,13 +82,14 @@ func (o *Options) fill(m *patch.Manifest) {
 	if p.Patch == "" {
 		p.Patch = m.ID
 	}
+	p.Keep = m.Kind == patch.KindKeys
 	if p.SHA256 == "" {
 		p.SHA256 = m.SHA256
 	}
 	if p.Version == 0 {
 		p.Version = m.ConfigVersion
 	}
-	p.Despite = m.DespiteLock != nil
+	p.Despite = m.DespiteLock != nil || m.Kind == patch.KindKeys // which no lock guards
 	if o.Sys == nil {
 		o.Sys = durable.Linux
 	}
@@ -108,6 +109,9 @@ func (o *Options) fill(m *patch.Manifest) {
 
 // judge says what keeps the plan and the package apart.
 func judge(p rollout.Plan, m *patch.Manifest, pkg *patch.Package) error {
+	if m.Kind == patch.KindKeys {
+		return judgeKeys(p, m)
+	}
 	signed, err := patch.ParseSignedRevert(pkg.Revert)
 	if err != nil {
 		return fmt.Errorf("run: %w: the patch has no signed revert, and without one nothing can be taken back; sign it with its revert: %w", ErrOptions, err)
@@ -121,7 +125,7 @@ func judge(p rollout.Plan, m *patch.Manifest, pkg *patch.Package) error {
 	case m.Kind != patch.KindConfig:
 		what = "a patch of kind " + m.Kind + " is not rolled out"
 	case m.ID != p.Patch || m.Fleet != p.Fleet || m.SHA256 != p.SHA256 || m.ConfigVersion != p.Version:
-		what = "the plan is for another patch (id, fleet, sha256 or version differ)"
+		what = otherPatch
 	case back.Patch != m.ID || back.Fleet != m.Fleet:
 		what = "the revert is another patch's"
 	}
@@ -132,6 +136,21 @@ func judge(p rollout.Plan, m *patch.Manifest, pkg *patch.Package) error {
 	}
 	if what != "" {
 		return fmt.Errorf("run: %w: %s", ErrOptions, what)
+	}
+	return nil
+}
+
+const otherPatch = "the plan is for another patch (id, fleet, sha256 or version differ)"
+
+// judgeKeys is judge for a change of the keys, which has no revert.
+func judgeKeys(p rollout.Plan, m *patch.Manifest) error {
+	if m.ID != p.Patch || m.Fleet != p.Fleet || m.SHA256 != p.SHA256 || m.ConfigVersion != p.Version || !p.Keep {
+		return fmt.Errorf("run: %w: %s", ErrOptions, otherPatch)
+	}
+	for _, d := range p.Drones {
+		if !targets(m.Targets, d) {
+			return fmt.Errorf("run: %w: %s is not a target of the patch; sign it for all drones of the plan", ErrOptions, d)
+		}
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 type Runner struct {
 	o        Options
 	manifest string // digest of patch.json
+	keys     bool   // it changes the keys, not the configuration
 	orders   string // how the ids of this runner's commands begin
 	do       chan asked
 
@@ -44,7 +45,7 @@ func New(o Options) (*Runner, error) {
 		return nil, fmt.Errorf("run: %w: %w", ErrOptions, err)
 	}
 	o.fill(m)
-	r := &Runner{o: o, manifest: patch.Hash(o.Package.Manifest), orders: "revert-" + nonce() + "-", do: make(chan asked, 16), drones: map[string]*source{}}
+	r := &Runner{o: o, manifest: patch.Hash(o.Package.Manifest), keys: m.Kind == patch.KindKeys, orders: "revert-" + nonce() + "-", do: make(chan asked, 16), drones: map[string]*source{}}
 	if err := r.begin(); err != nil {
 		return nil, err
 	}

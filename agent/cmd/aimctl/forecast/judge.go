@@ -35,6 +35,10 @@ func judge(d *Drone, p rollout.Plan, m *patch.Manifest, known *fleet.Drone, now 
 		return
 	}
 	st := known.Status
+	if m.Kind == patch.KindKeys {
+		judgeKeys(d, p, m, st)
+		return
+	}
 	d.Version = st.Config.Version
 	switch {
 	case st.Config.SHA256 == p.SHA256:
@@ -55,6 +59,21 @@ func judge(d *Drone, p rollout.Plan, m *patch.Manifest, known *fleet.Drone, now 
 	d.Fate, d.Why = Takes, notes(st)
 	if st.Config.Version >= m.ConfigVersion {
 		d.Fate, d.Why = Perhaps, fmt.Sprintf("version: %d is in force, and the patch brings %d; refused if %d was patched in", st.Config.Version, m.ConfigVersion, st.Config.Version)
+	}
+}
+
+// judgeKeys is judge for a change of the keys, which waits for nothing.
+func judgeKeys(d *Drone, p rollout.Plan, m *patch.Manifest, st *telemetry.Status) {
+	d.Version = st.KeysVersion
+	switch {
+	case st.KeysSHA256 == p.SHA256:
+		d.Fate = Has
+	case st.KeysVersion == 0:
+		d.Fate, d.Why = Refuses, "it does not say which keys it trusts: its agent is older than that, or its keyring is damaged (aimctl keys show, on the drone)"
+	case st.KeysSHA256 != m.BaseSHA256:
+		d.Fate, d.Why = Refuses, fmt.Sprintf("base: the patch was made from other keys than those in force there (version %d)", st.KeysVersion)
+	default:
+		d.Fate = Takes
 	}
 }
 
