@@ -174,8 +174,8 @@ func (t *turn) stopKeeping() {
 	have := 0
 	for i := range s.Drones {
 		d := &s.Drones[i]
-		if d.Outcome == InProgress {
-			t.end(d, TimedOut, "stopped before it answered; it may have the patch")
+		if d.Outcome == InProgress { // its offer is cleared already
+			d.Outcome, d.Reason = TimedOut, "stopped before it answered; it may have the patch"
 		}
 		if d.Has {
 			have++

@@ -28,6 +28,25 @@ func TestGoesThrough(t *testing.T) {
 	}
 }
 
+// What cannot be taken back stays: a failure ends the rollout at once, nothing is
+// reverted, and who has it is told.
+func TestKeep(t *testing.T) {
+	t.Parallel()
+	p := testPlan("a", "b", "c", "d")
+	p.Keep, p.Waves = true, []Size{{Count: 2}, {Count: 1}}
+	x := start(t, p).online("a", "b", "c", "d")
+	x.says("a", "COMMITTED").beat("a").pass(10).ordered("offer b", "offer c")
+	x.says("b", "REJECTED").ordered("withdraw b", "withdraw c").is(Stopped, Succeeded, Rejected, TimedOut, Pending)
+	if !strings.HasSuffix(x.s.Reason, "b: rejected the patch: so; 2 have the patch, or may have it, and keep it") {
+		t.Errorf("reason %q", x.s.Reason)
+	}
+	for _, o := range x.s.Outstanding() {
+		if o.Kind == Revert {
+			t.Errorf("a revert of %s", o.Drone)
+		}
+	}
+}
+
 // Each failure stops the rollout, and what was changed is taken back.
 func TestFailures(t *testing.T) {
 	t.Parallel()

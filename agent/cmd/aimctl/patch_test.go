@@ -35,6 +35,22 @@ func cmdTrust(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(path, id, 0o644))
 }
 
+// cmdGrants makes the drone of the script's identity trust public key files in one
+// role: grants ROLE PUB...
+func cmdGrants(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: grants ROLE PUB...")
+	}
+	path := ts.Getenv("AIM_IDENTITY")
+	var list []string
+	for _, pub := range args[1:] {
+		list = append(list, `"`+strings.Split(ts.ReadFile(pub), "\n")[1]+`"`)
+	}
+	id, err := config.Set([]byte(ts.ReadFile(path)), "trust."+args[0], "["+strings.Join(list, ", ")+"]")
+	ts.Check(err)
+	ts.Check(os.WriteFile(path, id, 0o644))
+}
+
 // cmdAged makes a patch's folder what it would be had it been made, and signed
 // with a key if one is given, so long ago: aged DIR DURATION [KEY]
 func cmdAged(ts *testscript.TestScript, neg bool, args []string) {

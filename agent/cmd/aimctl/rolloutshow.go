@@ -144,7 +144,11 @@ func (d *display) changes(now run.Saved) {
 func (d *display) begin(saved run.Saved) {
 	s, p := saved.Rollout, saved.Rollout.Plan
 	d.shown = saved
-	what := fmt.Sprintf("Rollout %s: patch %s, configuration %d, to %d drones of fleet %s", p.ID, p.Patch, p.Version, len(p.Drones), p.Fleet)
+	brings := "configuration"
+	if p.Keep {
+		brings = "keys version"
+	}
+	what := fmt.Sprintf("Rollout %s: patch %s, %s %d, to %d drones of fleet %s", p.ID, p.Patch, brings, p.Version, len(p.Drones), p.Fleet)
 	switch {
 	case saved.Schema == 0:
 		what += " in " + wavesText(s.Waves)

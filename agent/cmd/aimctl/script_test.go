@@ -70,7 +70,7 @@ func TestScripts(t *testing.T) {
 			"agent": cmdAgent, "code": cmdCode,
 			"start": cmdStart, "await": cmdAwait, "signal": cmdSignal, "ended": cmdEnded, "until": cmdUntil, "tally": cmdTally,
 			"broker": cmdBroker, "drone": cmdDrone, "publish": cmdPublish, "subscribed": cmdSubscribed, "cut": cmdCut,
-			"trust": cmdTrust, "aged": cmdAged,
+			"trust": cmdTrust, "grants": cmdGrants, "aged": cmdAged,
 			"patrol": cmdPatrol, "free": cmdFree, "flies": cmdFlies, "makepatch": cmdMakePatch, "jsonlines": cmdJSONLines,
 			"remembers": cmdRemembers, "unpack": cmdUnpack, "keeps": cmdKeeps,
 		},

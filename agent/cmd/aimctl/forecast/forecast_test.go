@@ -93,6 +93,31 @@ func TestFates(t *testing.T) {
 	}
 }
 
+// A change of the keys waits for nothing and goes by the ring in force.
+func TestFatesOfKeys(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		version int64
+		sha     string
+		fate    Fate
+		why     string
+	}{
+		{"the base, in the air", 1, oldSHA, Takes, ""},
+		{"has them", 2, newSHA, Has, ""},
+		{"other keys", 4, "7777", Refuses, "base: the patch was made from other keys than those in force there (version 4)"},
+		{"an agent that says nothing", 0, "", Refuses, "older"},
+	} {
+		st := &telemetry.Status{Schema: 1, TimeMS: now.UnixMilli(), State: "NOMINAL", Flight: "armed", FC: "ok", KeysVersion: c.version, KeysSHA256: c.sha,
+			Lock: telemetry.Lock{Verdict: "OVERDUE", Hot: true}, Config: telemetry.Config{Version: 41, SHA256: newSHA, Valid: true}}
+		m := &patch.Manifest{ID: "p", Kind: patch.KindKeys, Targets: []string{patch.Everyone}, ConfigVersion: 2, SHA256: newSHA, BaseSHA256: oldSHA}
+		f := Make(plan("d1"), m, known(t, st, &telemetry.Availability{Schema: 1, Online: true, Conn: 1}), now)
+		if d := f.Drones[0]; d.Fate != c.fate || !strings.Contains(d.Why, c.why) || d.Version != c.version {
+			t.Errorf("%s: %+v, want %s %q", c.name, d, c.fate, c.why)
+		}
+	}
+}
+
 func plan(drones ...string) rollout.Plan {
 	return rollout.Plan{SHA256: newSHA, Drones: drones, Canary: rollout.Canary{Count: 1}, Waves: []rollout.Size{{Count: 1}, {Count: 5}}, BakeNS: 600e9}
 }

@@ -82,13 +82,17 @@ func RingChanges(old, next *patch.Ring) []string {
 func RingWarnings(r *patch.Ring) []string {
 	var w []string
 	if len(r.Keys) == r.Threshold {
-		w = append(w, fmt.Sprintf("all %d of keys must sign a change: when one is lost nobody can make one again; a spare key in a safe place helps", len(r.Keys)))
+		w = append(w, "every key of keys must sign a change, so that none can be made any more when one is lost: keep a spare one in a safe place")
 	}
-	for _, role := range r.Roles() {
-		for _, k := range role.Keys {
-			if role.Name != patch.KindKeys && slices.Contains(r.Keys, k) {
-				w = append(w, fmt.Sprintf("key %s stands in keys and in %s: whoever takes it where it is used daily can change the keys too", KeyIDs([]string{k})[0], role.Name))
+	for _, k := range r.Keys {
+		var also []string
+		for _, role := range r.Roles() {
+			if role.Name != patch.KindKeys && slices.Contains(role.Keys, k) {
+				also = append(also, role.Name)
 			}
+		}
+		if len(also) > 0 {
+			w = append(w, fmt.Sprintf("key %s of keys stands in %s too: whoever takes it where it is used daily can change the keys", KeyIDs([]string{k})[0], strings.Join(also, ", ")))
 		}
 	}
 	return w

@@ -20,12 +20,13 @@ type State struct {
 	Controller string         `json:"controller"`
 	Epoch      uint64         `json:"epoch"`
 	Patch      string         `json:"patch"`
-	Version    int64          `json:"version"`      // of the new configuration; 0: not known here
-	WatchedMS  int64          `json:"watched_ms"`   // the rollout's time; 0: not known here
-	BakeLeftMS int64          `json:"bake_left_ms"` // of the present wave's bake; 0: none
-	BeatsLeft  int            `json:"beats_left"`   // heartbeats that it still waits for
-	Counts     map[string]int `json:"counts"`       // drones by outcome
-	Kept       bool           `json:"kept"`         // it was stopped, and what had the patch keeps it
+	Version    int64          `json:"version"`        // of the new configuration; 0: not known here
+	Keys       bool           `json:"keys,omitempty"` // of the keys, that is, which cannot be taken back
+	WatchedMS  int64          `json:"watched_ms"`     // the rollout's time; 0: not known here
+	BakeLeftMS int64          `json:"bake_left_ms"`   // of the present wave's bake; 0: none
+	BeatsLeft  int            `json:"beats_left"`     // heartbeats that it still waits for
+	Counts     map[string]int `json:"counts"`         // drones by outcome
+	Kept       bool           `json:"kept"`           // it was stopped, and what had the patch keeps it
 	// Verdicts are those of the waves that were watched; null: not known here.
 	Verdicts []rollout.Verdict `json:"verdicts"`
 }
@@ -49,7 +50,7 @@ type Drone struct {
 func Of(saved run.Saved) State {
 	s := saved.Rollout
 	left, beats, _ := s.BakeLeft()
-	out := State{Status: string(s.Status), Phase: string(s.Phase), Wave: s.Wave, Waves: s.Waves, Ask: s.Ask, Reason: s.Reason,
+	out := State{Keys: s.Plan.Keep, Status: string(s.Status), Phase: string(s.Phase), Wave: s.Wave, Waves: s.Waves, Ask: s.Ask, Reason: s.Reason,
 		Controller: saved.Controller, Epoch: saved.Epoch, Patch: s.Plan.Patch, Version: s.Plan.Version,
 		WatchedMS: s.Now / 1e6, BakeLeftMS: left / 1e6, BeatsLeft: beats, Counts: map[string]int{},
 		Verdicts: s.Verdicts, Kept: s.Stop}

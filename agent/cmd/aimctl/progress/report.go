@@ -60,7 +60,7 @@ func Report(s State, drones []Drone, at Place) words.Report {
 	}
 	patch := words.Clean(s.Patch, 64)
 	if s.Version > 0 {
-		patch += fmt.Sprintf(", configuration %d", s.Version)
+		patch += fmt.Sprintf(", %s %d", s.brings(), s.Version)
 	}
 	r.Add("Patch", patch)
 	leads := at.Leads
@@ -89,11 +89,19 @@ func Report(s State, drones []Drone, at Place) words.Report {
 	return r
 }
 
+// brings is what the version is of.
+func (s State) brings() string {
+	if s.Keys {
+		return "keys version"
+	}
+	return "configuration"
+}
+
 // Summary says how a rollout has ended, or where it stands.
 func Summary(s State, drones []Drone) []string {
-	head := fmt.Sprintf("%s: %d of %d drones have configuration %d", s.Status, s.Counts[string(rollout.Succeeded)], len(drones), s.Version)
+	head := fmt.Sprintf("%s: %d of %d drones have %s %d", s.Status, s.Counts[string(rollout.Succeeded)], len(drones), s.brings(), s.Version)
 	if s.Status == string(rollout.Stopped) && s.Kept {
-		head = fmt.Sprintf("STOPPED: %d of %d drones have configuration %d and keep it", s.Counts[string(rollout.Succeeded)], len(drones), s.Version)
+		head = fmt.Sprintf("STOPPED: %d of %d drones have %s %d and keep it", s.Counts[string(rollout.Succeeded)], len(drones), s.brings(), s.Version)
 	} else if s.Status == string(rollout.Stopped) {
 		var still []string
 		for _, d := range drones {
@@ -102,6 +110,9 @@ func Summary(s State, drones []Drone) []string {
 			}
 		}
 		head = "STOPPED: the patch was taken back"
+		if s.Keys {
+			head = "STOPPED; nobody has the new keys"
+		}
 		if len(still) > 0 {
 			head = "STOPPED, but these may still have the patch: " + strings.Join(still, " ")
 		}
