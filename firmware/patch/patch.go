@@ -8,9 +8,14 @@
 // with the patch. Both change nothing; what they need to know comes in as
 // [Facts], and a [Refusal] says by name why not.
 //
+// Keys. Whose signatures count is a [Ring]: the identity's at first, and then
+// what patches of kind keys have brought, kept by a [Keyring] under the state
+// folder.
+//
 // Files. A patch's folder holds patch.json (the [Manifest]), config.toml, one
 // <key id>.minisig a signer over patch.json, and revert.json (the [Revert])
-// with revert.<key id>.minisig. Signatures are minisign's, so that Debian's
+// with revert.<key id>.minisig; one that changes the keys has keyring.json in
+// the place of config.toml, and no revert. Signatures are minisign's, so that Debian's
 // minisign signs and verifies the same files.
 //
 // [Verify] counts people, not signatures: one key counts once, under however

@@ -12,6 +12,7 @@ var faultText = map[string]string{
 	"file-events":  "changed files are noticed up to a second late, by looking",
 	"watchdog":     "cannot be fed: the board may reset itself",
 	"journal":      "events cannot be kept on the disk: is it full?",
+	"keyring":      "whom the drone trusts is not known: IT TAKES NO PATCH AND NO COMMAND (aimctl keys show says what to do)",
 	"state":        "what must survive a restart cannot be kept on the disk: is it full?",
 }
 

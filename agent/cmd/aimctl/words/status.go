@@ -34,6 +34,7 @@ func Status(st *telemetry.Status, at Place) Report {
 	r.Add("LEDs", t.leds())
 	r.Add("Config", t.config()...)
 	r.Add("Patch", t.patch()...)
+	r.Add("Keys", t.keys()...)
 	r.Add("Supply", t.supply()...)
 	if by := Clean(t.st.Reset, 80); by != "" {
 		r.Add("Reset", "This boot follows a reset by: "+by+". aimctl doctor says where to look.")
@@ -180,6 +181,18 @@ func (t teller) config() []string {
 		lines = append(lines, Clean(c.Problem, 400))
 	}
 	return lines
+}
+
+// keys says whose signatures count, when that is not the identity's first word.
+func (t teller) keys() []string {
+	if t.st.KeysVersion < 2 {
+		return nil
+	}
+	var list []string
+	for _, k := range t.st.Keys {
+		list = append(list, Clean(k, 20))
+	}
+	return []string{fmt.Sprintf("Version %d: %s.", t.st.KeysVersion, strings.Join(list, " "))}
 }
 
 func orUnsaid(s string) string {
