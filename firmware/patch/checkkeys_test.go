@@ -78,6 +78,21 @@ func (w *rotation) brings(t *testing.T, content []byte) {
 	w.signs(t, m.Encode())
 }
 
+// wayBack is a revert of the rotation, as a configuration has one.
+func (w *rotation) wayBack(t *testing.T) []byte {
+	t.Helper()
+	m, err := ParseManifest(w.p.Manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := Revert{Schema: Schema, Kind: KindRevert, Fleet: m.Fleet, Targets: m.Targets, Patch: m.ID, RestoreSHA256: m.BaseSHA256, Nonce: NewNonce()}
+	s := SignedRevert{Revert: r.Encode()}
+	for _, k := range []SecretKey{w.config, w.k1, w.k2} {
+		s.Signatures = append(s.Signatures, sign(t, k, string(s.Revert)))
+	}
+	return s.Encode()
+}
+
 var keysAttacks = []struct {
 	name string
 	do   func(t *testing.T, w *rotation)
@@ -166,8 +181,13 @@ var keysAttacks = []struct {
 		w.brings(t, bytes.Replace(w.next.Encode(), []byte(`[]`), append(bytes.Repeat([]byte("["), 2000), bytes.Repeat([]byte("]"), 2000)...), 1))
 	}, RefusedContent},
 
-	{"revert-inside", func(t *testing.T, w *rotation) {
-		w.p.Revert = make1(t, []SecretKey{w.k1, w.k2}, newer, nil).Revert
+	{"revert-inside", func(t *testing.T, w *rotation) { w.p.Revert = w.wayBack(t) }, RefusedRevert},
+	{"revert-inside-unsigned", func(t *testing.T, w *rotation) {
+		s, err := ParseSignedRevert(w.wayBack(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.p.Revert = SignedRevert{Revert: s.Revert}.Encode()
 	}, RefusedRevert},
 }
 
