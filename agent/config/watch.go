@@ -50,6 +50,8 @@ type watcher struct {
 	look   time.Duration
 	seen   trace // of the file, just before it was read
 	again  int   // looks until the file is read in any case
+
+	judged Change // of the last content; its Data is not handed out
 }
 
 // run waits for the first of: an event, a look that finds a difference, the end
@@ -143,8 +145,11 @@ func (w *watcher) judge(data []byte, err error) Change {
 		c.Err = fmt.Errorf("config: read the live file: %w; %s", err, remedyOf(err))
 		return c
 	}
-	c.Data, c.Hash = data, Hash(data)
-	c.Live, c.Err = CheckLive(w.path, data, w.floor)
+	if w.judged.Data == nil || !bytes.Equal(data, w.judged.Data) {
+		w.judged = Change{Data: bytes.Clone(data), Hash: Hash(data)}
+		w.judged.Live, w.judged.Err = CheckLive(w.path, data, w.floor)
+	}
+	c.Data, c.Hash, c.Live, c.Err = data, w.judged.Hash, w.judged.Live, w.judged.Err
 	return c
 }
 

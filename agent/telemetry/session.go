@@ -2,8 +2,10 @@ package telemetry
 
 import (
 	"bufio"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -35,6 +37,7 @@ type session struct {
 
 	wmu    sync.Mutex // one packet at a time on the wire
 	lastID uint16
+	packet []byte // of the last Publish, to be written over
 
 	smu sync.Mutex // one subscription at a time
 
@@ -121,30 +124,61 @@ func (s *session) Acked() <-chan uint16 { return s.acked }
 
 // write sends one packet within writeTimeout. A partly written packet cannot
 // be taken back, so any failure ends the connection.
-func (s *session) write(p packets.ControlPacket) error {
+func (s *session) write(p packets.ControlPacket) error { return s.send(p.Write) }
+
+func (s *session) send(write func(io.Writer) error) error {
 	if err := s.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return s.fail(fmt.Errorf("telemetry: %w: %w", ErrLink, err))
 	}
-	if err := p.Write(s.conn); err != nil {
+	if err := write(s.conn); err != nil {
 		return s.fail(fmt.Errorf("telemetry: %w: write: %w", ErrLink, err))
 	}
 	return nil
 }
 
+// Publish writes the packet itself: it is what a connected drone sends each
+// second, and the codec makes four buffers for it.
+
 func (s *session) Publish(topic string, qos byte, retained bool, payload []byte) (uint16, error) {
 	if len(topic)+len(payload)+16 > MaxPacket {
 		return 0, fmt.Errorf("telemetry: %s: %d bytes in a packet of at most %d: %w", topic, len(payload), MaxPacket, ErrSize)
 	}
-	p := &packets.PublishPacket{
-		FixedHeader: packets.FixedHeader{MessageType: packets.Publish, Qos: qos, Retain: retained},
-		TopicName:   topic, Payload: payload,
-	}
 	s.wmu.Lock()
 	defer s.wmu.Unlock()
+	var id uint16
 	if qos > 0 {
-		p.MessageID = s.nextID()
+		id = s.nextID()
 	}
-	return p.MessageID, s.write(p)
+	b := appendPublish(s.packet[:0], qos, retained, id, topic, payload)
+	if s.packet = b; cap(b) > keepPacket {
+		s.packet = nil
+	}
+	return id, s.send(func(w io.Writer) error { _, err := w.Write(b); return err })
+}
+
+// keepPacket is the largest buffer that is kept for the next packet, bytes.
+const keepPacket = 4 << 10
+
+// appendPublish appends an MQTT 3.1.1 PUBLISH (section 3.3); id counts for qos
+// above 0 only.
+func appendPublish(b []byte, qos byte, retained bool, id uint16, topic string, payload []byte) []byte {
+	kind, n := packets.Publish<<4|qos<<1, 2+len(topic)+len(payload)
+	if retained {
+		kind |= 1
+	}
+	if qos > 0 {
+		n += 2
+	}
+	b = append(b, kind)
+	for ; n > 0x7f; n >>= 7 {
+		b = append(b, byte(n)|0x80)
+	}
+	b = binary.BigEndian.AppendUint16(append(b, byte(n)), uint16(len(topic)))
+	b = append(b, topic...)
+	if qos > 0 {
+		b = binary.BigEndian.AppendUint16(b, id)
+	}
+	return append(b, payload...)
 }
 
 // nextID is never 0. Ids come round after 65,535 messages, long after the

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -294,5 +295,27 @@ func TestDialEndsWithContext(t *testing.T) {
 	start := time.Now()
 	if _, err := dial(ctx, Hello{ClientID: "c"}); !errors.Is(err, ErrLink) || time.Since(start) > connectTimeout/2 {
 		t.Errorf("after %v: %v", time.Since(start), err)
+	}
+}
+
+// TestAppendPublish holds our packets against the codec's, byte for byte.
+func TestAppendPublish(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{0, 1, 100, 127, 128, 16383, 16384, MaxStatus} {
+		for _, qos := range []byte{0, 1} {
+			for _, retained := range []bool{false, true} {
+				p := &packets.PublishPacket{
+					FixedHeader: packets.FixedHeader{MessageType: packets.Publish, Qos: qos, Retain: retained},
+					TopicName:   "aim/v1/north/patrol-03/status", MessageID: 0xabcd, Payload: bytes.Repeat([]byte("p"), n),
+				}
+				var want bytes.Buffer
+				if err := p.Write(&want); err != nil {
+					t.Fatal(err)
+				}
+				if got := appendPublish(nil, qos, retained, p.MessageID, p.TopicName, p.Payload); !bytes.Equal(got, want.Bytes()) {
+					t.Errorf("%d bytes, QoS %d, retained %t: %.40x, want %.40x", n, qos, retained, got, want.Bytes())
+				}
+			}
+		}
 	}
 }

@@ -26,11 +26,24 @@ func fail(what, path, step string, err error) error {
 	if err == nil {
 		return nil
 	}
+	return &failure{what, path, step, err}
+}
+
+// failure is worded only when somebody reads it: that a file is not there is
+// asked several times a second.
+type failure struct {
+	what, path, step string
+	err              error
+}
+
+func (f *failure) Unwrap() error { return f.err }
+
+func (f *failure) Error() string {
 	var no unix.Errno
-	if errors.As(err, &no) && remedies[no] != "" {
-		return fmt.Errorf("durable: %s %s: %s: %w (%s)", what, path, step, err, remedies[no])
+	if errors.As(f.err, &no) && remedies[no] != "" {
+		return fmt.Sprintf("durable: %s %s: %s: %v (%s)", f.what, f.path, f.step, f.err, remedies[no])
 	}
-	return fmt.Errorf("durable: %s %s: %s: %w", what, path, step, err)
+	return fmt.Sprintf("durable: %s %s: %s: %v", f.what, f.path, f.step, f.err)
 }
 
 // writeAll writes all of p at off, however the kernel portions it.
