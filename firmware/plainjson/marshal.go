@@ -73,10 +73,26 @@ func (w *writer) value(v reflect.Value, key string) error {
 func (w *writer) members(v reflect.Value, key string) error {
 	w.b = append(w.b, '{')
 	w.depth++ // of what is inside
-	n := 0
+	n, err := w.fields(v, key, 0)
+	if err != nil {
+		return err
+	}
+	w.end(n, '}')
+	return nil
+}
+
+// fields writes a struct's fields behind n others; those of an embedded struct
+// stand among them.
+func (w *writer) fields(v reflect.Value, key string, n int) (_ int, err error) {
 	for i := range v.NumField() {
 		f := fieldAt(v.Type(), i)
-		if f.name == "" || f.omit && v.Field(i).IsZero() {
+		switch {
+		case f.embedded:
+			if n, err = w.fields(v.Field(i), key, n); err != nil {
+				return n, err
+			}
+			continue
+		case f.name == "", f.omit && v.Field(i).IsZero():
 			continue
 		}
 		w.next(n)
@@ -87,11 +103,10 @@ func (w *writer) members(v reflect.Value, key string) error {
 			w.b = append(w.b, ' ')
 		}
 		if err := w.value(v.Field(i), key+"."+f.name); err != nil {
-			return err
+			return n, err
 		}
 	}
-	w.end(n, '}')
-	return nil
+	return n, nil
 }
 
 func (w *writer) elements(v reflect.Value, key string) error {

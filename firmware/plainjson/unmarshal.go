@@ -60,10 +60,10 @@ func (r *Reader) members(v reflect.Value, key string) error {
 	}
 	for r.More() {
 		name, _ := r.Token().(string)
-		i := field(v.Type(), name)
-		if i < 0 {
+		f := field(v, name)
+		if !f.IsValid() {
 			r.Skip()
-		} else if err := r.into(v.Field(i), strings.TrimPrefix(key+"."+name, ".")); err != nil {
+		} else if err := r.into(f, strings.TrimPrefix(key+"."+name, ".")); err != nil {
 			return err
 		}
 	}
@@ -71,20 +71,28 @@ func (r *Reader) members(v reflect.Value, key string) error {
 	return nil
 }
 
-// field finds the field of that name; -1: none.
-func field(t reflect.Type, name string) int {
-	for i := range t.NumField() {
-		if f := fieldAt(t, i); f.name == name && name != "" {
-			return i
+// field finds the field of that name, one of an embedded struct if need be; the
+// zero Value: there is none.
+func field(v reflect.Value, name string) (found reflect.Value) {
+	for i := range v.NumField() {
+		switch f := fieldAt(v.Type(), i); {
+		case f.embedded:
+			if !found.IsValid() {
+				found = field(v.Field(i), name)
+			}
+		case f.name == name && name != "":
+			return v.Field(i)
 		}
 	}
-	return -1
+	return found
 }
 
 // fieldOf is a field's name in JSON; "": none. omit: left out when it is zero.
+// embedded: a struct whose fields stand for it.
 type fieldOf struct {
-	name string
-	omit bool
+	name     string
+	omit     bool
+	embedded bool
 }
 
 func fieldAt(t reflect.Type, i int) fieldOf {
@@ -93,10 +101,12 @@ func fieldAt(t reflect.Type, i int) fieldOf {
 	switch {
 	case !f.IsExported() || name == "-" && options == "":
 		return fieldOf{}
+	case f.Anonymous && name == "" && f.Type.Kind() == reflect.Struct:
+		return fieldOf{embedded: true}
 	case name == "":
 		name = f.Name
 	}
-	return fieldOf{name, options == "omitempty"}
+	return fieldOf{name: name, omit: options == "omitempty"}
 }
 
 func (r *Reader) elements(v reflect.Value, key string) error {

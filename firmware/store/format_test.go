@@ -15,9 +15,9 @@ func TestFormat(t *testing.T) {
 	t.Parallel()
 	m := Meta{Patch: "p-1", Rollout: "r", Version: 7, SHA256: "ab", Local: true}
 	for _, st := range []*state{{Schema: schema}, {
-		Schema: schema, Generations: []Meta{m, {SHA256: "cd"}}, High: 1 << 40, Op: Status{Trial, m, "a <b> & \u2028 \"c\" é", -5},
+		Schema: schema, Generations: []generation{{m, 3, 44}, {Meta{SHA256: "cd"}, 0, 0}}, High: 1 << 40, Op: Status{Trial, m, "a <b> & \u2028 \"c\" é", -5},
 		Quarantine: []quarantined{{1, "ef", "why"}}, Nonces: []string{"n1", "n2"}, Epoch: 1<<64 - 1, Controller: "c",
-		History: []Entry{{m, Reverted, "", 1}, {m, Rejected, "x", 2}}, data: []byte("not kept"),
+		History: []Entry{{m, Reverted, "", 1, 0}, {m, Rejected, "x", 2, 4}}, Edits: []generation{{m, 9, 8}}, Last: 9, data: []byte("not kept"),
 	}} {
 		var want bytes.Buffer
 		e := json.NewEncoder(&want)

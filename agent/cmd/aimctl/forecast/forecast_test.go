@@ -60,7 +60,7 @@ func TestFates(t *testing.T) {
 		{"another base", func(_ *telemetry.Status, m *patch.Manifest) { m.BaseSHA256 = "ffff" }, Refuses, "base: "},
 		{"the base", func(_ *telemetry.Status, m *patch.Manifest) { m.BaseSHA256 = oldSHA }, Takes, ""},
 		{"a version no lower", func(st *telemetry.Status, _ *patch.Manifest) { st.Config.Version = 42 }, Perhaps, "version: 42 is in force"},
-		{"HOT(lock)", hot("fleet-updater"), Waits, "HOT(lock): OVERDUE by fleet-updater; the patch has no override"},
+		{"HOT(lock)", hot("fleet-updater"), Refuses, "HOT(lock): OVERDUE by fleet-updater; the patch has no override"},
 		{"HOT(lock), overridden", func(st *telemetry.Status, m *patch.Manifest) {
 			hot("fleet-updater")(st, m)
 			m.DespiteLock = &patch.Override{Holder: "fleet-updater"}
@@ -68,7 +68,7 @@ func TestFates(t *testing.T) {
 		{"HOT(lock), another's override", func(st *telemetry.Status, m *patch.Manifest) {
 			hot("fleet-updater")(st, m)
 			m.DespiteLock = &patch.Override{Holder: "somebody"}
-		}, Waits, "the override is for the lock of somebody"},
+		}, Refuses, "the override is for the lock of somebody"},
 		{"HOT(lock) of nobody known", func(st *telemetry.Status, m *patch.Manifest) {
 			hot("")(st, m)
 			m.DespiteLock = &patch.Override{Holder: "unknown"}

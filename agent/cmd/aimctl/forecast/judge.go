@@ -136,7 +136,7 @@ func passes(o *patch.Override, l telemetry.Lock) string {
 	lock := fmt.Sprintf("HOT(lock): %s by %s", words.Clean(l.Verdict, 10), holder)
 	switch {
 	case o == nil:
-		return lock + "; the patch has no override and waits until the lock is free"
+		return lock + "; the patch has no override: free the lock first (aimctl lock status, on the drone), or make the patch with --despite-lock"
 	case o.Holder != holder:
 		return lock + "; the override is for the lock of " + words.Clean(o.Holder, 40)
 	}

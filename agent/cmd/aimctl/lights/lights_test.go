@@ -87,7 +87,7 @@ func TestFits(t *testing.T) {
 // is needed to tell lit from dark.
 func TestBlinksTruly(t *testing.T) {
 	t.Parallel()
-	look := lights.Look{Width: 140, Height: 40, Style: fleet.NewPlain()}
+	look := lights.Look{Width: 200, Height: 40, Style: fleet.NewPlain()}
 	scene := all
 	looks := 0
 	for scene.At < int64(4*time.Second) {
