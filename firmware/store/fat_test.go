@@ -164,6 +164,9 @@ func TestSlotsHoldTheCommittedGeneration(t *testing.T) {
 	disk := newDisk().FAT()
 	s := adopted(t, disk)
 	for n := 2; n < 6; n++ { // tried, refused, dropped, taken back: none takes generation 1's slot
+		if n == 5 { // made anew
+			must(t, disk.Unlinkat(unix.AT_FDCWD, store.SlotsName(live), 0))
+		}
 		must(t, s.Stage(content(n), meta(n)), refused(s.Try(stale)), s.Drop("no"))
 		must(t, s.Stage(content(n), meta(n)), s.Try(free))
 		if n%2 == 0 {

@@ -43,28 +43,21 @@ func (s *Store) Slotted() string {
 	return ""
 }
 
-// hold makes data the newest value of the slots, where there are any. The
-// committed generation comes first, so that it is never the one that is
-// overwritten.
+// hold makes data the newest value of the slots, where there are any. Stage
+// holds the committed generation, so that Try's trial overwrites the other slot.
 func (s *Store) hold(data []byte) (err error) {
-	if s.Slotted() == "" {
+	if data == nil || s.Slotted() == "" {
 		return nil
 	}
 	slots, err := durable.OpenSlots(s.sys, SlotsName(s.o.Live), MaxContent)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, slots.Close()) }()
-	for _, data := range [][]byte{s.cur.Load().data, data} {
-		newest, seq, err := slots.Read()
-		if err == nil && data != nil && (seq == 0 || string(newest) != string(data)) {
-			err = slots.Write(data)
-		}
-		if err != nil {
-			return err
-		}
+	newest, seq, err := slots.Read()
+	if err == nil && (seq == 0 || string(newest) != string(data)) {
+		err = slots.Write(data)
 	}
-	return nil
+	return errors.Join(err, slots.Close())
 }
 
 // held is the content with this hash from the slots; nil: they do not have it.
