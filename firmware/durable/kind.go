@@ -108,12 +108,19 @@ func swap(sys Sys, dfd int, from, to string, synced bool) (step string, err erro
 	return "", nil
 }
 
+// syncFile makes the entry of a name durable. The mode that it has is set once
+// more, because an fsync writes the entry only of an inode that is dirty: where
+// the kernel's flusher came first, the entry waits in the block device's cache,
+// which no fsync of vfat looks at (__generic_file_fsync, fs/fat/inode.c).
 func syncFile(sys Sys, dfd int, name string) error {
 	fd, err := sys.Openat(dfd, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return err
 	}
 	defer sys.Close(fd)
+	if st, err := sys.Fstat(fd); err == nil {
+		_ = sys.Fchmod(fd, st.Perm())
+	}
 	return sys.Fsync(fd)
 }
 

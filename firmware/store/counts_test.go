@@ -23,14 +23,8 @@ var inPlay map[string]faultfs.Count
 var namesOnFAT = []string{"adopt", "commit", "drop", "revert"}
 
 var onFAT = map[string]fat{
-	"adopt":  {faultfs.Count{Moments: 15, States: 34}, 29, 8, []int{6}},
-	"commit": {faultfs.Count{Moments: 25, States: 78}, 198, 13, []int{9}},
-	"commit a third generation of two that are kept": {faultfs.Count{Moments: 26, States: 96}, 283, 14, []int{9}},
-	"drop":              {faultfs.Count{Moments: 6, States: 25}, 44, 3, nil},
-	"revert":            {faultfs.Count{Moments: 18, States: 44}, 134, 9, []int{3}},
-	"recover a trial":   {faultfs.Count{Moments: 18, States: 44}, 134, 9, []int{3}},
-	"recover a revert":  {faultfs.Count{Moments: 12, States: 35}, 113, 6, nil},
-	"restore":           {faultfs.Count{Moments: 18, States: 48}, 140, 9, []int{3}},
-	"recover a restore": {faultfs.Count{Moments: 12, States: 35}, 124, 6, nil},
-	"nonce and offer":   {faultfs.Count{Moments: 6, States: 10}, 10, 2, nil},
+	"adopt":  {faultfs.Count{Moments: 16, States: 35}, 29, 8, []int{6}},
+	"commit": {faultfs.Count{Moments: 27, States: 80}, 198, 13, []int{9}},
+	"drop":   {faultfs.Count{Moments: 6, States: 25}, 44, 3, nil},
+	"revert": {faultfs.Count{Moments: 19, States: 45}, 134, 9, []int{3}},
 }
