@@ -169,3 +169,14 @@ func (t *tape) ReadDir(fd int) ([]string, error) {
 	})
 	return t.Sys.ReadDir(fd)
 }
+
+func (t *tape) Fstatfs(fd int) (durable.FileSystem, error) {
+	t.add(func(p *player) error { var st unix.Statfs_t; return unix.Fstatfs(p.fd(fd), &st) })
+	return t.Sys.Fstatfs(fd)
+}
+
+func (t *tape) Flistxattr(fd int) ([]string, error) {
+	names, err := t.Sys.Flistxattr(fd)
+	t.add(func(p *player) error { _, e := unix.Flistxattr(p.fd(fd), p.buf[:256]); return same(err, e) })
+	return names, err
+}
