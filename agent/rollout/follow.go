@@ -203,6 +203,10 @@ func (t *turn) unrestored(d *Drone) {
 }
 
 func (t *turn) revert(d *Drone) {
+	if t.s.Plan.Keep { // there is no way back
+		d.Back = false
+		return
+	}
 	d.Sent, d.RevertAt = true, t.s.Now
 	t.touch()
 	t.order(Revert, d)
