@@ -37,3 +37,5 @@ var onFAT = map[string]fat{
 	"recover a restore": {faultfs.Count{Moments: 12, States: 47}, 406, 6, nil},
 	"nonce and offer":   {faultfs.Count{Moments: 6, States: 10}, 10, 2, nil},
 }
+
+func faults() []faultfs.Fault { return faultfs.Faults() }

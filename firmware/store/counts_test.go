@@ -2,7 +2,13 @@
 
 package store_test
 
-import "github.com/aim-control/aimlock/firmware/durable/faultfs"
+import (
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/aim-control/aimlock/firmware/durable/faultfs"
+)
 
 // contentSize is that of a generation: one sector. With the tag heavy it is
 // three.
@@ -27,4 +33,13 @@ var onFAT = map[string]fat{
 	"commit": {faultfs.Count{Moments: 27, States: 80}, 198, 13, []int{9}},
 	"drop":   {faultfs.Count{Moments: 6, States: 25}, 44, 3, nil},
 	"revert": {faultfs.Count{Moments: 19, States: 45}, 134, 9, []int{3}},
+}
+
+// faults are every second one of those that the tag heavy tries: EIO, once and
+// from then on, too many open files and the short writes. The other errnos take
+// the same ways.
+func faults() []faultfs.Fault {
+	return slices.DeleteFunc(faultfs.Faults(), func(f faultfs.Fault) bool {
+		return f.Errno == unix.EROFS || f.Errno == unix.ENOSPC && f.Name != "a short write, then ENOSPC" || f.Errno == unix.EMFILE && f.Lasts
+	})
 }

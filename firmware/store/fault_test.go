@@ -104,7 +104,7 @@ func TestEveryCallFails(t *testing.T) {
 	for _, p := range append(plays(), fatPlays("commit", "revert")...) {
 		t.Run(p.title(), func(t *testing.T) {
 			t.Parallel()
-			for _, f := range faultfs.Faults() {
+			for _, f := range faults() {
 				bad := findings{}
 				for k, more := 1, true; more; k++ {
 					for _, restart := range []bool{false, true} {
