@@ -2,9 +2,10 @@ package patch
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"slices"
+
+	"github.com/aim-control/aimlock/firmware/plainjson"
 )
 
 // Limits of a ring.
@@ -59,7 +60,7 @@ func (r *Ring) SHA256() string { return Hash(r.Encode()) }
 func ParseRing(data []byte) (*Ring, error) {
 	f := faults(FileRing)
 	var j ringJSON
-	if len(data) > MaxRing || json.Unmarshal(data, &j) != nil || j.Schema != Schema {
+	if len(data) > MaxRing || plainjson.Unmarshal(data, &j) != nil || j.Schema != Schema {
 		return nil, f("", fmt.Sprintf("is no ring of schema %d in at most %d bytes; make it with aimctl keys new", Schema, MaxRing))
 	}
 	r := &Ring{Version: j.Version, Threshold: j.Threshold, Config: j.Config, Command: j.Command, Keys: j.Keys, Agent: j.Agent}
