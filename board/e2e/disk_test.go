@@ -3,11 +3,8 @@
 package e2e
 
 import (
-	"bufio"
 	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"math/rand/v2"
 	"net"
@@ -16,7 +13,6 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
-	"syscall"
 	"testing"
 )
 
@@ -58,27 +54,7 @@ func makeDisk(t *testing.T, content string) []byte {
 func serveDisk(t *testing.T, dir string, data []byte, lossy bool) *nbdDisk {
 	t.Helper()
 	d := &nbdDisk{path: filepath.Join(dir, "disk.sock"), data: data, lossy: lossy, before: map[int][]byte{}, cut: make(chan struct{})}
-	_ = os.Remove(d.path)
-	var err error
-	if d.l, err = net.Listen("unix", d.path); err != nil {
-		t.Fatal(err)
-	}
-	l := d.l
-	t.Cleanup(func() { l.Close() }) // keeps no disk alive
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				if err := d.serve(bufio.NewReader(c), c); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.EPIPE) {
-					fmt.Fprintln(os.Stderr, "nbd:", err)
-				}
-			}()
-		}
-	}()
+	d.l = listenNBD(t, d.path, d)
 	return d
 }
 

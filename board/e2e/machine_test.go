@@ -34,12 +34,14 @@ type machine struct {
 	more  chan struct{}
 }
 
-// power starts a board with a kernel, an initramfs and a disk.
-func power(t *testing.T, tg *target, k *kernel, initrd, dir string, disk *nbdDisk) *machine {
+// power starts a board with a kernel, an initramfs and the disk that is served
+// on a socket; more are further arguments of QEMU.
+func power(t *testing.T, tg *target, k *kernel, initrd, dir, disk string, more ...string) *machine {
 	t.Helper()
 	m := &machine{t: t, dir: dir, ended: make(chan struct{}), more: make(chan struct{}), trace: filepath.Join(dir, "trace.log")}
-	args := append(tg.args(m, "nbd+unix:///?socket="+disk.path), "-kernel", k.image, "-initrd", initrd,
+	args := append(tg.args(m, "nbd+unix:///?socket="+disk), "-kernel", k.image, "-initrd", initrd,
 		"-display", "none", "-serial", "stdio", "-monitor", "none", "-qmp", "unix:"+dir+"/q.sock,server=on,wait=off", "-msg", "timestamp=on", "-D", m.trace)
+	args = append(args, more...)
 	if k.dtb != "" {
 		args = append(args, "-dtb", k.dtb)
 	}

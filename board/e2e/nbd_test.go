@@ -5,8 +5,13 @@ package e2e
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
+	"net"
+	"os"
+	"syscall"
+	"testing"
 )
 
 // The protocol of a network block device, as far as QEMU speaks it to us
@@ -19,7 +24,38 @@ const (
 	nbdEIO      = 5
 )
 
-func (d *nbdDisk) serve(r *bufio.Reader, w io.Writer) error {
+// blocks is a disk of diskSize bytes: it reads (0), writes (1) and flushes (3).
+type blocks interface {
+	do(kind uint16, where uint64, length int, in []byte) (out []byte, code uint32)
+}
+
+// listenNBD serves a disk on a socket until the test ends or it is closed.
+func listenNBD(t *testing.T, path string, d blocks) net.Listener {
+	t.Helper()
+	_ = os.Remove(path)
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() }) // keeps no disk alive
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				if err := serveNBD(d, bufio.NewReader(c), c); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.EPIPE) {
+					fmt.Fprintln(os.Stderr, "nbd:", err)
+				}
+			}()
+		}
+	}()
+	return l
+}
+
+func serveNBD(d blocks, r *bufio.Reader, w io.Writer) error {
 	if _, err := w.Write(append([]byte("NBDMAGICIHAVEOPT"), 0, 3)); err != nil { // fixed newstyle, no zeroes
 		return err
 	}
@@ -27,7 +63,7 @@ func (d *nbdDisk) serve(r *bufio.Reader, w io.Writer) error {
 	if err := binary.Read(r, binary.BigEndian, &flags); err != nil {
 		return err
 	}
-	if err := d.options(r, w); err != nil {
+	if err := nbdOptions(r, w); err != nil {
 		return err
 	}
 	for {
@@ -63,8 +99,8 @@ func (d *nbdDisk) serve(r *bufio.Reader, w io.Writer) error {
 	}
 }
 
-// options answers until the client goes over to transmission.
-func (d *nbdDisk) options(r io.Reader, w io.Writer) error {
+// nbdOptions answers until the client goes over to transmission.
+func nbdOptions(r io.Reader, w io.Writer) error {
 	for {
 		var o struct {
 			Magic       uint64

@@ -61,21 +61,57 @@ var needs = []need{
 	{"mosquitto", "mosquitto"}, {"mkfs.ext4", "e2fsprogs"}, {"dpkg-deb", "dpkg"}, {"apt-get", "apt"},
 }
 
-// newRig makes the initramfs, the certificates and the broker. Nothing is
-// switched on yet.
-func newRig(t *testing.T, tg target) *rig {
+// installed sees that programs are there.
+func installed(t *testing.T, list ...need) {
 	t.Helper()
-	t.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin")
-	for _, n := range append(needs, need{tg.qemu, "qemu-system-arm"}) {
+	for _, n := range list {
 		if _, err := exec.LookPath(n.program); err != nil {
 			t.Fatalf("%s is missing; on Debian: apt-get install %s", n.program, n.pkg)
 		}
 	}
+}
+
+// shortDir is a folder for sockets, whose paths are short.
+func shortDir(t *testing.T) string {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "e2e-")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// addModules packs modules, with what they need, and the order of loading.
+func addModules(t *testing.T, a *archive, k *kernel, dir string, names []string) {
+	t.Helper()
+	files, err := k.load(names...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var order []string
+	for _, f := range files {
+		order = append(order, filepath.Base(f))
+		a.file(dir+"/"+filepath.Base(f), modeFile, read(t, f))
+	}
+	a.file(dir+"/order", modeFile, []byte(strings.Join(order, "\n")))
+}
+
+// newRig makes the initramfs, the certificates and the broker. Nothing is
+// switched on yet.
+func newRig(t *testing.T, tg target) *rig {
+	t.Helper()
+	installed(t, append(needs, need{tg.qemu, "qemu-system-arm"})...)
+	dir := shortDir(t)
 	r := &rig{tg: &tg, dir: dir, k: openKernel(t, fetchKernel(t, tg.arch, tg.kernel), tg.dtb)}
 	certificates(t, dir, map[string]string{"broker": "broker", "drone": fleetName + "/" + droneName, "operator": "operator"})
 	port := mosquitto(t, dir)
@@ -88,23 +124,16 @@ func newRig(t *testing.T, tg target) *rig {
 // root is the root file system: aimd, its identity, our init, the modules.
 func (r *rig) root(t *testing.T, port string) []byte {
 	t.Helper()
-	read := func(path string) []byte {
-		b, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b
-	}
 	guest, aimd := filepath.Join(r.dir, "init"), filepath.Join("../../dist", r.tg.dist, "aimd")
-	r.build(t, guest, "./guest")
+	r.tg.build(t, guest, "./guest")
 	if _, err := os.Stat(aimd); err != nil {
 		t.Fatalf("aimd for %s is not built; run make e2e, or make cross before: %v", r.tg.dist, err)
 	}
 	a := &archive{}
-	a.file("init", modeExec, read(guest))
-	a.file("bin/aimd", modeExec, read(aimd))
+	a.file("init", modeExec, read(t, guest))
+	a.file("bin/aimd", modeExec, read(t, aimd))
 	for _, name := range []string{"ca", "drone", "drone-key"} {
-		a.file("etc/aimlock/"+name+".pem", modeFile, read(filepath.Join(r.dir, name+".pem")))
+		a.file("etc/aimlock/"+name+".pem", modeFile, read(t, filepath.Join(r.dir, name+".pem")))
 	}
 	a.file("etc/aimlock/drone.toml", modeFile, fmt.Appendf(nil, `drone = %q
 fleet = %q
@@ -116,25 +145,16 @@ paths = { config = "/data/etc/aim_lock_config.conf", state = "/data/state", run 
 	if r.tg.table != "" {
 		a.file("etc/aimlock/board.toml", modeFile, []byte(r.tg.table))
 	}
-	files, err := r.k.load(r.tg.modules...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var order []string
-	for _, f := range files {
-		order = append(order, filepath.Base(f))
-		a.file("modules/"+filepath.Base(f), modeFile, read(f))
-	}
+	addModules(t, a, r.k, "modules", r.tg.modules)
 	a.file("etc/nic", modeFile, []byte(r.tg.nic))
-	a.file("modules/order", modeFile, []byte(strings.Join(order, "\n")))
 	return a.bytes()
 }
 
 // build makes a program for the board.
-func (r *rig) build(t *testing.T, to, pkg string) {
+func (tg *target) build(t *testing.T, to, pkg string) {
 	t.Helper()
 	c := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", to, pkg)
-	c.Env = append(append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux"), r.tg.goarch...)
+	c.Env = append(append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux"), tg.goarch...)
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v: %s", pkg, err, out)
 	}
@@ -186,7 +206,7 @@ func flashed(t *testing.T) []byte {
 func (r *rig) on(t *testing.T, data []byte) *nbdDisk {
 	t.Helper()
 	r.disk = serveDisk(t, r.dir, data, r.tg.flushes)
-	r.m = power(t, r.tg, r.k, r.initrd, r.dir, r.disk)
+	r.m = power(t, r.tg, r.k, r.initrd, r.dir, r.disk.path)
 	p, err := r.tg.pins(r.m)
 	if err != nil {
 		t.Fatal(err)

@@ -34,9 +34,16 @@ func main() {
 	case os.Getpid() != 1:
 		fmt.Fprintln(os.Stderr, "guest: this is the init of an emulated board; run make e2e")
 		os.Exit(2)
+	case exists(diskDriver):
+		losing()
 	default:
 		boot()
 	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // boot ends the machine if something is missing: the test sees what it was.

@@ -1,0 +1,170 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// drone is a disk that loses its power again and again, and what is known of it.
+type drone struct {
+	t          *testing.T
+	l          *losing
+	sum        *summary
+	kind, mode string
+	sector     int
+	span       int // writes and flushes of a life that is worth cutting
+	dir        string
+	image      []byte
+	coin       *rand.Rand
+
+	committed int64 // what was told to be committed
+	maybe     int64 // what may be: its commit was under way; else 0
+	next      int64 // the version that is worked on; no higher one was ever touched
+	where     string
+}
+
+// cutAgain cuts perSeed times, and looks once more at what is left then.
+func (d *drone) cutAgain(seed uint64) {
+	how := "prepared"
+	for life := 1; life <= perSeed+1; life++ {
+		at := 1 + d.coin.IntN(d.span)
+		if life > perSeed {
+			at = 0
+		}
+		d.where = fmt.Sprintf("seed %d, life %d (the last cut: %s)", seed, life, how)
+		disk := serveLossy(d.t, d.dir, d.image, d.sector, at)
+		known := "raw "
+		if d.mode == "store" {
+			known = "recovered "
+		}
+		told := d.l.life(d.t, d.dir, disk, fmt.Sprintf("%s %s %d %d", d.kind, d.mode, d.next, d.coin.Uint64()), func(told string) bool {
+			return at == 0 && strings.HasPrefix(told, known)
+		})
+		requests := disk.count()
+		d.image, how = disk.afterCut(d.coin)
+		how = fmt.Sprintf("at %d, %s", at, how)
+		good := d.judge(told, known)
+		d.t.Logf("%s: %d requests; %s", d.where, requests, strings.Join(told, ", "))
+		if life <= perSeed {
+			d.sum.add(func(s *summary) {
+				s.cuts++
+				if !strings.Contains(strings.Join(told, "\n"), known) {
+					s.inRecovery++
+				}
+			})
+		}
+		if !good {
+			return
+		}
+	}
+}
+
+func (s *summary) add(f func(*summary)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f(s)
+}
+
+// judge holds what a life told against what is known, and learns from it.
+// false: nothing can be known of this disk any more.
+func (d *drone) judge(told []string, known string) (good bool) {
+	for _, line := range told {
+		f := strings.Fields(line)
+		n := int64(0)
+		if len(f) > 1 {
+			n, _ = strconv.ParseInt(f[1], 10, 64)
+		}
+		switch f[0] {
+		case "raw":
+			if !d.raw(line, n) {
+				return false
+			}
+		case "recovered":
+			if !d.recovered(line, n) {
+				return false
+			}
+		case "commits":
+			d.maybe = n
+		case "committed":
+			d.committed, d.maybe, d.next = n, 0, n+1
+		case "reverted":
+			d.next = n + 1
+		case "failed":
+			d.bad(func(s *summary) { s.no++ }, line)
+			return false
+		}
+	}
+	return true
+}
+
+func (d *drone) bad(count func(*summary), line string) {
+	d.sum.add(count)
+	if d.mode == "store" {
+		d.t.Errorf("%s: %s; committed was %d, perhaps %d, begun %d; again: AIM_E2E_CUT_SEED", d.where, line, d.committed, d.maybe, d.next)
+	}
+}
+
+// raw is the live file as the power cut left it. Before the store has recovered
+// it may be a trial. On FAT it is nothing yet: the store makes it anew.
+func (d *drone) raw(line string, n int64) bool {
+	if d.mode == "store" && (d.kind != "ext4" || n != 0 && (n == d.committed || n == d.next)) {
+		return true
+	}
+	switch {
+	case n == 0 && strings.Contains(line, "missing"):
+		d.bad(func(s *summary) { s.missing++ }, line)
+	case n == 0:
+		d.bad(func(s *summary) { s.torn++ }, line)
+	case d.mode == "store":
+		d.bad(func(s *summary) { s.disagree++ }, line)
+		return true
+	case n != d.committed && n != d.maybe:
+		d.bad(func(s *summary) { s.lost++ }, line)
+	}
+	if d.mode == "store" {
+		return true
+	}
+	d.known(n)
+	return n != 0
+}
+
+// recovered is the live file, what the store calls committed, and where its
+// newest operation stands, after the store has recovered.
+func (d *drone) recovered(line string, n int64) bool {
+	f := strings.Fields(line)
+	committed, _ := strconv.ParseInt(f[len(f)-2], 10, 64)
+	switch phase := f[len(f)-1]; {
+	case n == 0 && strings.Contains(line, "missing"):
+		d.bad(func(s *summary) { s.missing++ }, line)
+	case n == 0:
+		d.bad(func(s *summary) { s.torn++ }, line)
+	case committed != n || phase == "TRIAL" || phase == "REVERTING" || phase == "STAGED":
+		d.bad(func(s *summary) { s.disagree++ }, line)
+	case n == d.committed || n == d.maybe:
+		d.known(n)
+		return true
+	case n < d.committed:
+		d.bad(func(s *summary) { s.lost++ }, line)
+	default:
+		d.bad(func(s *summary) { s.trial++ }, line)
+	}
+	return false
+}
+
+// known notes what is in force after a power cut. A version counts once.
+func (d *drone) known(n int64) {
+	d.sum.add(func(s *summary) {
+		if n == d.committed {
+			s.old++
+		} else {
+			s.fresh++
+		}
+	})
+	d.committed, d.maybe = n, 0
+	d.next++
+}
