@@ -24,25 +24,31 @@ type drone struct {
 
 	committed int64 // what was told to be committed
 	maybe     int64 // what may be: its commit was under way; else 0
-	next      int64 // the version that is worked on; no higher one was ever touched
-	where     string
+	begun     int64 // the newest that was begun
+	back      int64 // the newest that was told to be reverted
+	seed      uint64
+	where     string // of its lives
 }
 
 // cutAgain cuts perSeed times, and looks once more at what is left then.
-func (d *drone) cutAgain(seed uint64) {
+func (d *drone) cutAgain() {
 	how := "prepared"
 	for life := 1; life <= perSeed+1; life++ {
-		at := 1 + d.coin.IntN(d.span)
+		span := d.span
+		if d.mode == "store" && d.coin.IntN(3) == 0 {
+			span /= 6 // in the recovery, if there is any
+		}
+		at := 1 + d.coin.IntN(span)
 		if life > perSeed {
 			at = 0
 		}
-		d.where = fmt.Sprintf("seed %d, life %d (the last cut: %s)", seed, life, how)
+		d.where = fmt.Sprintf("seed %d, life %d (the last cut: %s)", d.seed, life, how)
 		disk := serveLossy(d.t, d.dir, d.image, d.sector, at)
 		known := "raw "
 		if d.mode == "store" {
 			known = "recovered "
 		}
-		told := d.l.life(d.t, d.dir, disk, fmt.Sprintf("%s %s %d %d", d.kind, d.mode, d.next, d.coin.Uint64()), func(told string) bool {
+		told := d.l.life(d.t, d.dir, disk, fmt.Sprintf("%s %s %d %d", d.kind, d.mode, d.begun+1, d.coin.Uint64()), func(told string) bool {
 			return at == 0 && strings.HasPrefix(told, known)
 		})
 		requests := disk.count()
@@ -88,12 +94,14 @@ func (d *drone) judge(told []string, known string) (good bool) {
 			if !d.recovered(line, n) {
 				return false
 			}
+		case "begins":
+			d.begun = n
 		case "commits":
 			d.maybe = n
 		case "committed":
-			d.committed, d.maybe, d.next = n, 0, n+1
+			d.committed, d.maybe = n, 0
 		case "reverted":
-			d.next = n + 1
+			d.back = n
 		case "failed":
 			d.bad(func(s *summary) { s.no++ }, line)
 			return false
@@ -105,14 +113,20 @@ func (d *drone) judge(told []string, known string) (good bool) {
 func (d *drone) bad(count func(*summary), line string) {
 	d.sum.add(count)
 	if d.mode == "store" {
-		d.t.Errorf("%s: %s; committed was %d, perhaps %d, begun %d; again: AIM_E2E_CUT_SEED", d.where, line, d.committed, d.maybe, d.next)
+		d.t.Errorf("%s: %s; committed was %d, perhaps %d, begun %d; for this seed alone: AIM_E2E_CUT_SEED=%d", d.where, line, d.committed, d.maybe, d.begun, d.seed)
 	}
 }
 
 // raw is the live file as the power cut left it. Before the store has recovered
 // it may be a trial. On FAT it is nothing yet: the store makes it anew.
 func (d *drone) raw(line string, n int64) bool {
-	if d.mode == "store" && (d.kind != "ext4" || n != 0 && (n == d.committed || n == d.next)) {
+	if d.mode == "store" && d.kind != "ext4" {
+		if n == 0 {
+			d.sum.add(func(s *summary) { s.rebuilt++ })
+		}
+		return true
+	}
+	if d.mode == "store" && n != 0 && (n == d.committed || n == d.begun && n != d.back) {
 		return true
 	}
 	switch {
@@ -166,5 +180,4 @@ func (d *drone) known(n int64) {
 		}
 	})
 	d.committed, d.maybe = n, 0
-	d.next++
 }

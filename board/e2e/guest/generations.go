@@ -71,8 +71,10 @@ func generations(version int64) error {
 		return fmt.Errorf("the store has nothing committed: %v %v", ok, st)
 	}
 	tell("recovered %s %d %v", holds(liveFile), committed, st.Phase)
+	version = max(version, s.HighVersion()+1) // the commit of the last may have been in time
 	for end := version + turns; version < end; version++ {
 		data := generation.Content(version)
+		tell("begins %d", version)
 		if err := s.Stage(data, store.Meta{Patch: fmt.Sprint("p-", version), Version: version, SHA256: fmt.Sprintf("%x", sha256.Sum256(data))}); err != nil {
 			return err
 		}
@@ -98,16 +100,39 @@ func generations(version int64) error {
 
 // replacements replaces the file without a store: the controls of the test.
 func replacements(mode string, version int64) error {
-	replace := durable.Replace
-	if mode == "unsynced" {
-		replace = durable.ReplaceUnsynced
+	replace := plain
+	if mode == "unsynced" || mode == "unhelped" {
+		replace = func(path string, content []byte) error {
+			return durable.ReplaceUnsynced(durable.Linux, path, content, 0o644)
+		}
 	}
 	for end := version + turns; version < end; version++ {
+		tell("begins %d", version)
 		tell("commits %d", version)
-		if err := replace(durable.Linux, liveFile, generation.Content(version), 0o644); err != nil {
+		if err := replace(liveFile, generation.Content(version)); err != nil {
 			return err
 		}
 		tell("committed %d", version)
 	}
 	return nil
+}
+
+// plain is what everybody does: a temporary file, its fsync, a rename, an fsync
+// of the directory.
+func plain(path string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-")
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := f.Write(content); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	return durable.SyncDir(durable.Linux, filepath.Dir(path))
 }

@@ -75,8 +75,11 @@ func life(order string) error {
 		return err
 	}
 	options := "errors=remount-ro"
-	if kind == "ext4" && mode != "store" {
+	switch mode {
+	case "unsynced":
 		options += ",commit=1" // what is never synced gets to the disk in time for a test
+	case "unhelped": // and ext4 does not sync by itself what others forgot to
+		options += ",commit=1,noauto_da_alloc"
 	}
 	if err := errors.Join(os.MkdirAll(data, 0o755), unix.Mount("/dev/"+name, data, kind, unix.MS_NOATIME, options)); err != nil {
 		return fmt.Errorf("mount %s: %w", kind, err)
