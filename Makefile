@@ -11,6 +11,7 @@ TOOLS     = go tool -modfile=scripts/tools.mod
 FUZZTIME ?= 10s
 FUZZLONG ?= 60s
 SEEDS    ?= 3
+CUTS     ?= 10
 PROGRAMS  = aimd aimctl aimsim
 
 .DEFAULT_GOAL := help
@@ -43,9 +44,9 @@ histories: ## the lock at length: 500 histories for porcupine, a minute of 50 pr
 crash: ## 1,000 kills of a drone's process, each at a system call of a patch
 	AIM_CRASH_SEEDS=1000 go test -count=1 -v -run '^TestPatchKilled$$' -timeout 400s ./agent
 
-e2e: dist/linux-armv7 dist/linux-arm64 ## aimd on two emulated boards with Debian's kernels; SEEDS power cuts (3)
+e2e: dist/linux-armv7 dist/linux-arm64 ## aimd on two emulated boards with Debian's kernels; SEEDS power cuts each (3), CUTS under the store on ext4 and on vfat (10)
 	@scripts/e2e-installed
-	AIM_E2E_SEEDS=$(SEEDS) go test -count=1 -tags e2e -v -timeout 30m ./board/e2e
+	AIM_E2E_SEEDS=$(SEEDS) AIM_E2E_CUTS=$(CUTS) go test -count=1 -tags e2e -v -timeout 30m ./board/e2e
 
 fuzz: ## every fuzz target for FUZZTIME (10s), what reads from outside for FUZZLONG (60s)
 	@scripts/fuzz $(FUZZTIME) $(FUZZLONG)

@@ -17,7 +17,7 @@ import (
 )
 
 // diskSize is that of the emulated card, which must be a power of two.
-const diskSize = 16 << 20
+const diskSize = 32 << 20
 
 // nbdDisk serves a disk from memory over NBD. Each write counts; at the one
 // that cutAt names the power goes, and all later ones never happen.

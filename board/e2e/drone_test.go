@@ -18,9 +18,13 @@ const soon = 30 * time.Second
 // TestDrone is a drone's life on the emulated board, from outside: what an
 // operator hears, what a technician sees, what the flight controller is told.
 func TestDrone(t *testing.T) {
-	r := newRig(t, boardA)
+	tg := boardA
+	tg.aimctl = true
+	r := newRig(t, tg)
 	r.on(t, flashed(t))
+	r.m.tracing(true)
 	boot := r.boots(t)
+	r.examined(t)
 	r.hot(t)
 	r.cutOff(t, boot)
 	r.patched(t)

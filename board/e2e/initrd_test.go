@@ -19,10 +19,11 @@ type archive struct {
 }
 
 const (
-	modeDir  = 0o40755
-	modeFile = 0o100644
-	modeExec = 0o100755
-	modeChar = 0o20600
+	modeDir    = 0o40755
+	modeFile   = 0o100644
+	modeSecret = 0o100600
+	modeExec   = 0o100755
+	modeChar   = 0o20600
 )
 
 // file adds a file and the folders above it.

@@ -34,13 +34,10 @@ type drone struct {
 func (d *drone) cutAgain() {
 	how := "prepared"
 	for life := 1; life <= perSeed+1; life++ {
-		span := d.span
-		if d.mode == "store" && d.coin.IntN(3) == 0 {
-			span /= 6 // in the recovery, if there is any
-		}
-		at := 1 + d.coin.IntN(span)
-		if life > perSeed {
-			at = 0
+		last := life > perSeed
+		at, inCommit := d.moment()
+		if last {
+			at, inCommit = 0, 0
 		}
 		d.where = fmt.Sprintf("seed %d, life %d (the last cut: %s)", d.seed, life, how)
 		disk := serveLossy(d.t, d.dir, d.image, d.sector, at)
@@ -49,14 +46,18 @@ func (d *drone) cutAgain() {
 			known = "recovered "
 		}
 		told := d.l.life(d.t, d.dir, disk, fmt.Sprintf("%s %s %d %d", d.kind, d.mode, d.begun+1, d.coin.Uint64()), func(told string) bool {
-			return at == 0 && strings.HasPrefix(told, known)
+			if inCommit > 0 && strings.HasPrefix(told, "commits ") {
+				disk.cutAfter(inCommit)
+				inCommit = 0
+			}
+			return last && strings.HasPrefix(told, known)
 		})
 		requests := disk.count()
 		d.image, how = disk.afterCut(d.coin)
-		how = fmt.Sprintf("at %d, %s", at, how)
+		how = fmt.Sprintf("at %d, %s", requests, how)
 		good := d.judge(told, known)
 		d.t.Logf("%s: %d requests; %s", d.where, requests, strings.Join(told, ", "))
-		if life <= perSeed {
+		if !last {
 			d.sum.add(func(s *summary) {
 				s.cuts++
 				if !strings.Contains(strings.Join(told, "\n"), known) {
@@ -67,6 +68,20 @@ func (d *drone) cutAgain() {
 		if !good {
 			return
 		}
+	}
+}
+
+// moment is when the power goes: at a number of writes and flushes from
+// power-on, in every third life so early that it is in the recovery if there is
+// one, or else at one of the first of the next commit, which has few.
+func (d *drone) moment() (at, inCommit int) {
+	switch what := d.coin.IntN(3); {
+	case d.mode != "store" || what == 0:
+		return 1 + d.coin.IntN(d.span), 0
+	case what == 1:
+		return 1 + d.coin.IntN(d.span/6), 0
+	default:
+		return 0, 1 + d.coin.IntN(4)
 	}
 }
 

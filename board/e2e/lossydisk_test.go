@@ -88,6 +88,13 @@ func (d *lossyDisk) hang() {
 	d.mu.Lock()
 }
 
+// cutAfter has the power go at the n-th request from now on.
+func (d *lossyDisk) cutAfter(n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.cutAt = d.requests + n
+}
+
 // count is how many writes and flushes there were.
 func (d *lossyDisk) count() int {
 	d.mu.Lock()

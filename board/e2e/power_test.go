@@ -31,11 +31,17 @@ func seeds(t *testing.T) int {
 // the same disk: each time the live file is the old or the new one, byte for
 // byte, before any agent has run; the agent makes one of them the drone's
 // configuration; what it called committed stays.
-func TestPowerCut(t *testing.T) { powerCuts(t, newRig(t, boardA)) }
+func TestPowerCut(t *testing.T) {
+	t.Parallel()
+	powerCuts(t, newRig(t, boardA))
+}
 
 // TestPowerCutUnflushed is the same on arm64, on a disk that loses blocks that
 // were written and not flushed when the power goes, each with a coin.
-func TestPowerCutUnflushed(t *testing.T) { powerCuts(t, newRig(t, boardB)) }
+func TestPowerCutUnflushed(t *testing.T) {
+	t.Parallel()
+	powerCuts(t, newRig(t, boardB))
+}
 
 func powerCuts(t *testing.T, r *rig) {
 	disk := r.on(t, flashed(t))

@@ -132,16 +132,24 @@ func (r *rig) root(t *testing.T, port string) []byte {
 	a := &archive{}
 	a.file("init", modeExec, read(t, guest))
 	a.file("bin/aimd", modeExec, read(t, aimd))
-	for _, name := range []string{"ca", "drone", "drone-key"} {
-		a.file("etc/aimlock/"+name+".pem", modeFile, read(t, filepath.Join(r.dir, name+".pem")))
+	for name, mode := range map[string]int{"ca": modeFile, "drone": modeFile, "drone-key": modeSecret} {
+		a.file("etc/aimlock/"+name+".pem", mode, read(t, filepath.Join(r.dir, name+".pem")))
 	}
-	a.file("etc/aimlock/drone.toml", modeFile, fmt.Appendf(nil, `drone = %q
+	identity := func(board string) []byte {
+		return fmt.Appendf(nil, `drone = %q
 fleet = %q
 board = %q
 mqtt  = { broker = "mqtts://10.0.2.2:%s", ca = "/etc/aimlock/ca.pem", cert = "/etc/aimlock/drone.pem", key = "/etc/aimlock/drone-key.pem" }
 trust = { threshold = 1, config = [%q], command = [%q] }
 paths = { config = "/data/etc/aim_lock_config.conf", state = "/data/state", run = "/run/aimlock" }
-`, droneName, fleetName, r.tg.board, port, r.sign.Public(), r.key.Public()))
+`, droneName, fleetName, board, port, r.sign.Public(), r.key.Public())
+	}
+	a.file("etc/aimlock/drone.toml", modeFile, identity(r.tg.board))
+	if r.tg.aimctl {
+		a.file("bin/aimctl", modeExec, read(t, filepath.Join(filepath.Dir(aimd), "aimctl")))
+		a.file("etc/aimlock/mistaken.toml", modeFile, identity("/etc/aimlock/mistaken-board.toml"))
+		a.file("etc/aimlock/mistaken-board.toml", modeFile, []byte(mistaken))
+	}
 	if r.tg.table != "" {
 		a.file("etc/aimlock/board.toml", modeFile, []byte(r.tg.table))
 	}

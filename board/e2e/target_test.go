@@ -25,6 +25,7 @@ type target struct {
 	nic     string // where sysfs has the interface that is plugged in
 	qemu    string
 	args    func(m *machine, disk string) []string
+	aimctl  bool // is on board too
 	chips   int  // temperature sensors
 	flushes bool // the disk is told when to flush
 	pins    func(m *machine) (pins, error)

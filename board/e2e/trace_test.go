@@ -21,7 +21,7 @@ func (m *machine) tracing(on bool) {
 			m.traceFrom = at.Size()
 		}
 	}
-	for _, name := range []string{"i2c_send", "i2c_recv", "aspeed_gpio_write"} {
+	for _, name := range []string{"i2c_event", "i2c_send", "i2c_recv", "aspeed_gpio_write"} {
 		if err := m.q.do("trace-event-set-state", map[string]any{"name": name, "enable": on}, nil); err != nil {
 			m.t.Fatal(err)
 		}
@@ -36,7 +36,7 @@ type traced struct {
 	second uint64 // byte, or value
 }
 
-var traceLine = regexp.MustCompile(`^\d+@(\d+)\.(\d+):(i2c_send|i2c_recv|aspeed_gpio_write) \D*(?:addr|offset): ?0x([0-9a-f]+)\)?,? (?:data|value) ?0?:? ?0x([0-9a-f]+)`)
+var traceLine = regexp.MustCompile(`^\d+@(\d+)\.(\d+):(i2c_event start|i2c_send|i2c_recv|aspeed_gpio_write)\b\D*(?:addr|offset): ?0x([0-9a-f]+)\)?(?:,? (?:data|value) ?0?:? ?0x([0-9a-f]+))?`)
 
 // traces is what was noted since tracing began.
 func (m *machine) traces() (all []traced) {
@@ -56,6 +56,9 @@ func (m *machine) traces() (all []traced) {
 			if i > 1 {
 				text = f[i+2]
 			}
+			if text == "" { // an event of the bus has no value
+				continue
+			}
 			if n[i], err = strconv.ParseUint(text, base, 64); err != nil {
 				m.t.Fatal(err)
 			}
@@ -63,6 +66,23 @@ func (m *machine) traces() (all []traced) {
 		all = append(all, traced{time.Unix(int64(n[0]), int64(n[1])*1000), f[3], n[2], n[3]})
 	}
 	return all
+}
+
+// transfers counts the transfers on the bus, and lists those that wrote to a
+// chip: that sent more than the number of a register. Each begins with a start.
+func transfers(all []traced) (n int, written []string) {
+	sent := map[uint64]int{}
+	for _, tr := range all {
+		switch tr.what {
+		case "i2c_event start":
+			n, sent[tr.first] = n+1, 0
+		case "i2c_send":
+			if sent[tr.first]++; sent[tr.first] > 1 {
+				written = append(written, fmt.Sprintf("%#x to %#x", tr.second, tr.first))
+			}
+		}
+	}
+	return n, written
 }
 
 // requestEdges are the changes of the request line in a trace, at whose begin it

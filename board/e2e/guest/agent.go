@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -68,6 +69,8 @@ func (a *agent) obey(f []string) string {
 		n, _ := line.Read(b)
 		unix.Sync()
 		return fmt.Sprintf("%d %s", c.Process.Pid, bytes.TrimSpace(b[:n]))
+	case "doctor": // doctor IDENTITY: its exit code and what it prints
+		return doctor(f[len(f)-1])
 	case "live":
 		return live()
 	case "memory":
@@ -87,6 +90,18 @@ func (a *agent) obey(f []string) string {
 		return fmt.Sprintf("%s %d %v", bytes.TrimSpace(id), time.Now().Unix(), err)
 	}
 	return "unknown command"
+}
+
+// doctor is one line.
+func doctor(identity string) string {
+	c := exec.Command("/bin/aimctl", "--identity", "/etc/aimlock/"+identity+".toml", "doctor", "--json")
+	c.Stderr = os.Stderr
+	out, err := c.Output()
+	var line bytes.Buffer
+	if json.Compact(&line, out) != nil {
+		return fmt.Sprintf("%v %q", err, out)
+	}
+	return fmt.Sprintf("%d %s", c.ProcessState.ExitCode(), line.String())
 }
 
 // live is the hash of the live file.
