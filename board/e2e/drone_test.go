@@ -56,8 +56,23 @@ func (r *rig) boots(t *testing.T) string {
 		t.Errorf("the lock was not reclaimed first: %s", kinds)
 	}
 	r.m.says(0, "WARN stale lock reclaimed from fleet-updater", soon)
+	r.reclaimed(t, st.Boot)
 	r.shows(t, led.Healthy, 4)
 	return st.Boot
+}
+
+// reclaimed prints how long after the start of aimd's process the lock was free.
+func (r *rig) reclaimed(t *testing.T, boot string) {
+	line, _ := r.m.says(0, "@e2e aimd ", soon)
+	var pid, began int64
+	if _, err := fmt.Sscanf(line, "@e2e aimd %d at %d", &pid, &began); err != nil {
+		t.Fatalf("%q: %v", line, err)
+	}
+	at := map[string]int64{}
+	for _, e := range r.events(boot) {
+		at[e.Kind] = e.UpMS - began
+	}
+	t.Logf("stale lock: the agent's first event %d ms after its process began, the lock reclaimed after %d ms; budget 1000 on a real board", at["agent.started"], at["lock.reclaimed"])
 }
 
 // takesOff arms the drone.
