@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -154,6 +155,9 @@ paths = { config = "/data/etc/aim_lock_config.conf", state = "/data/state", run 
 		a.file("etc/aimlock/board.toml", modeFile, []byte(r.tg.table))
 	}
 	addModules(t, a, r.k, "modules", r.tg.modules)
+	fresh := make([]byte, 64)
+	_, _ = rand.Read(fresh)
+	a.file("etc/seed", modeSecret, fresh)
 	a.file("etc/nic", modeFile, []byte(r.tg.nic))
 	return a.bytes()
 }
