@@ -59,16 +59,6 @@ func certificates(t *testing.T, dir string, names map[string]string) {
 	}
 }
 
-func write(t *testing.T, path string, data []byte) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // mosquitto runs the broker with the configuration and the access rules that
 // the project ships, on the loopback, with the certificates in dir. It returns
 // its port.
