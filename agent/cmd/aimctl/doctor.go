@@ -2,16 +2,20 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/aim-control/aimlock/agent/cmd/aimctl/doctor"
 	"github.com/aim-control/aimlock/agent/cmd/aimctl/words"
 	"github.com/aim-control/aimlock/agent/locksmith"
+	"github.com/aim-control/aimlock/firmware/durable"
 )
 
 // examination is what --json prints of an examination.
@@ -59,11 +63,27 @@ func (a *app) examine(ctx context.Context, m doctor.Machine) examination {
 	if id != nil {
 		id.MQTT.Broker = or(a.broker, id.MQTT.Broker)
 		x.Drone = id.Drone
+		s.Floor = passed(id.Paths.State)
 		s.Agent = func(ctx context.Context) (doctor.Check, bool) { return agentCheck(ctx, id.Paths.Run) }
 	}
 	x.Checks = doctor.Examine(ctx, m, s)
 	x.OK, x.Notes, x.Wrong = doctor.Count(x.Checks, doctor.OK), doctor.Count(x.Checks, doctor.Note), doctor.Count(x.Checks, doctor.Wrong)
 	return x
+}
+
+// passed is a time that has certainly passed, by which the agent judges
+// certificates when the clock is behind it: when it was built, and the last
+// commit under a clock that could be trusted. Zero: nothing is known.
+func passed(state string) time.Time {
+	at, _ := time.Parse(time.RFC3339, built)
+	var saved struct {
+		Floor int64 `json:"floor"` // Unix s
+	}
+	data, _, err := durable.PeekSlots(durable.Linux, filepath.Join(state, agentState))
+	if err == nil && json.Unmarshal(data, &saved) == nil && time.Unix(saved.Floor, 0).After(at) {
+		at = time.Unix(saved.Floor, 0)
+	}
+	return at
 }
 
 func (a *app) printExamination(x examination) error {

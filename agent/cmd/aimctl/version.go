@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is stamped by the linker: -X main.version=….
-var version = ""
+// Stamped by the linker: -X main.version=… -X main.built=… (RFC 3339).
+var version, built = "", ""
 
 // stamp is the version to show: the stamped one, else the module's.
 func stamp() string {

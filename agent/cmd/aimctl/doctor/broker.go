@@ -24,7 +24,7 @@ const (
 
 // broker reaches the broker as the agent does, up to the first word of MQTT: a
 // session would throw the agent out of its own.
-func broker(ctx context.Context, m Machine, at config.MQTT) Check {
+func broker(ctx context.Context, m Machine, at config.MQTT, floor time.Time) Check {
 	const name = "broker"
 	u, err := url.Parse(at.Broker)
 	if err != nil {
@@ -38,7 +38,7 @@ func broker(ctx context.Context, m Machine, at config.MQTT) Check {
 	shown := u.String()
 	var conf *tls.Config
 	if secure {
-		if conf, err = telemetry.TLSConfig(at.CA, at.Cert, at.Key, host, time.Time{}); err != nil {
+		if conf, err = telemetry.TLSConfig(at.CA, at.Cert, at.Key, host, floor); err != nil {
 			return wrong(name, []string{"Put the drone's certificates there, readable for the agent, or correct mqtt in the identity."}, "%s is not tried: %v", shown, err)
 		}
 	}

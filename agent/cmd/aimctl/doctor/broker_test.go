@@ -106,18 +106,22 @@ func TestBroker(t *testing.T) {
 	ours, theirs := newAuthority(t), newAuthority(t)
 	soon, past := time.Now().Add(time.Hour), time.Now().Add(-time.Minute)
 	good := serve(t, ours, soon, ours.cert)
+	early := serve(t, ours, soon.Add(75*time.Minute), ours.cert) // holds in 15 minutes: to us a drone's clock is behind
 	for name, tt := range map[string]struct {
 		url, found, remedy string
 		spoil              func(*drone)
 	}{
-		"good":              {"mqtts://localhost:" + good, "both sides are accepted", "", nil},
-		"another authority": {"mqtts://localhost:" + serve(t, theirs, soon, ours.cert), "unknown authority", "mqtt.ca", nil},
-		"another name":      {"mqtts://127.0.0.1:" + good, "127.0.0.1", "another name", nil},
-		"expired":           {"mqtts://localhost:" + serve(t, ours, past, ours.cert), "expired", "clock", nil},
-		"drone refused":     {"mqtts://localhost:" + serve(t, ours, soon, theirs.cert), "remote error", "refuses the drone's certificate", nil},
-		"nobody there":      {"mqtts://localhost:1", "connection refused", "no broker listens", nil},
-		"no certificate":    {"mqtts://localhost:" + good, "no such file", "certificates", func(d *drone) { d.remove("cert.pem") }},
-		"open key":          {"mqtts://localhost:" + good, "private key", "chmod 600", func(d *drone) { d.chmod("key.pem", 0o644) }},
+		"good":                 {"mqtts://localhost:" + good, "both sides are accepted", "", nil},
+		"another authority":    {"mqtts://localhost:" + serve(t, theirs, soon, ours.cert), "unknown authority", "mqtt.ca", nil},
+		"another name":         {"mqtts://127.0.0.1:" + good, "127.0.0.1", "another name", nil},
+		"expired":              {"mqtts://localhost:" + serve(t, ours, past, ours.cert), "expired", "clock", nil},
+		"not yet by the clock": {"mqtts://localhost:" + early, "not yet valid", "clock", nil},
+		"but at the floor":     {"mqtts://localhost:" + early, "both sides are accepted", "", func(d *drone) { d.floor = time.Now().Add(30 * time.Minute) }},
+		"expired at the floor": {"mqtts://localhost:" + good, "expired", "clock", func(d *drone) { d.floor = soon.Add(time.Minute) }},
+		"drone refused":        {"mqtts://localhost:" + serve(t, ours, soon, theirs.cert), "remote error", "refuses the drone's certificate", nil},
+		"nobody there":         {"mqtts://localhost:1", "connection refused", "no broker listens", nil},
+		"no certificate":       {"mqtts://localhost:" + good, "no such file", "certificates", func(d *drone) { d.remove("cert.pem") }},
+		"open key":             {"mqtts://localhost:" + good, "private key", "chmod 600", func(d *drone) { d.chmod("key.pem", 0o644) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

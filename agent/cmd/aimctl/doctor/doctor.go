@@ -7,6 +7,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/aim-control/aimlock/agent/cmd/aimctl/words"
 	"github.com/aim-control/aimlock/agent/config"
@@ -56,6 +57,9 @@ type Subject struct {
 	File     string           // the identity's path
 	Identity *config.Identity // nil: Err says why there is none
 	Err      error
+	// Floor is a time that has certainly passed: certificates are judged at the
+	// later of it and the clock, as the agent does.
+	Floor time.Time
 
 	// Lock looks at the lock and takes nothing; Agent asks the agent, and says
 	// whether it runs.
@@ -79,7 +83,7 @@ func Examine(ctx context.Context, m Machine, s Subject) []Check {
 		c, runs = s.Agent(ctx)
 		list = append(list, c)
 		if m.Dial != nil {
-			list = append(list, broker(ctx, m, id.MQTT))
+			list = append(list, broker(ctx, m, id.MQTT, s.Floor))
 		}
 	}
 	list = append(list, clock(m))

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 	"periph.io/x/conn/v3/i2c"
@@ -27,6 +28,7 @@ type drone struct {
 	volumes map[string]doctor.Volume
 	bus     *bus
 	runs    bool
+	floor   time.Time // that has certainly passed
 }
 
 // healthy is a Raspberry Pi with nothing to complain about.
@@ -124,7 +126,7 @@ func (d *drone) holds(pid, comm, dev string) {
 // examine returns what each check found, by name.
 func (d *drone) examine() map[string]doctor.Check {
 	d.t.Helper()
-	s := doctor.Subject{File: d.path("drone.toml"), Identity: &d.id,
+	s := doctor.Subject{File: d.path("drone.toml"), Identity: &d.id, Floor: d.floor,
 		Lock: func() doctor.Check { return doctor.Check{Name: "lock", Grade: doctor.OK} },
 		Agent: func(context.Context) (doctor.Check, bool) {
 			return doctor.Check{Name: "agent", Grade: doctor.OK}, d.runs
