@@ -120,9 +120,11 @@ func (r *rig) hot(t *testing.T) {
 		return st.State == "PAUSED" && st.Flight == "holding" && st.LED == "holding"
 	})
 	r.shows(t, led.Holding, 4)
+	r.w.answer(false) // it goes on holding for a while: else RESUMING may be over before it is told
 	r.m.heat(2, 79000)
 	_, from, _ = r.status(from, "RESUMING", soon, func(st telemetry.Status) bool { return st.State == "RESUMING" && st.LED == "leaving" })
 	r.line(t, false)
+	r.w.answer(true)
 	_, from, _ = r.status(from, "NOMINAL", soon, func(st telemetry.Status) bool { return st.State == "NOMINAL" && len(st.Causes) == 0 })
 	r.m.heat(2, 25000)
 	_, _, _ = r.status(from, "healthy", soon, func(st telemetry.Status) bool { return st.LED == "healthy" })
