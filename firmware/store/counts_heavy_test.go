@@ -26,16 +26,18 @@ var inPlay = map[string]faultfs.Count{
 var namesOnFAT = []string(nil) // all
 
 var onFAT = map[string]fat{
-	"adopt":  {faultfs.Count{Moments: 15, States: 58}, 71, 8, []int{6}},
-	"commit": {faultfs.Count{Moments: 25, States: 126}, 702, 13, []int{9}},
-	"commit a third generation of two that are kept": {faultfs.Count{Moments: 26, States: 144}, 871, 14, []int{9}},
+	"adopt":  {faultfs.Count{Moments: 16, States: 59}, 71, 8, []int{6}},
+	"commit": {faultfs.Count{Moments: 27, States: 128}, 702, 13, []int{9}},
+	"commit a third generation of two that are kept": {faultfs.Count{Moments: 28, States: 146}, 871, 14, []int{9}},
 	"drop":              {faultfs.Count{Moments: 6, States: 25}, 44, 3, nil},
-	"revert":            {faultfs.Count{Moments: 18, States: 56}, 416, 9, []int{3}},
-	"recover a trial":   {faultfs.Count{Moments: 18, States: 56}, 416, 9, []int{3}},
-	"recover a revert":  {faultfs.Count{Moments: 12, States: 47}, 383, 6, nil},
-	"restore":           {faultfs.Count{Moments: 18, States: 60}, 422, 9, []int{3}},
-	"recover a restore": {faultfs.Count{Moments: 12, States: 47}, 406, 6, nil},
+	"revert":            {faultfs.Count{Moments: 19, States: 61}, 497, 9, []int{3}},
+	"recover a trial":   {faultfs.Count{Moments: 19, States: 57}, 416, 9, []int{3}},
+	"recover a revert":  {faultfs.Count{Moments: 13, States: 48}, 406, 6, nil},
+	"restore":           {faultfs.Count{Moments: 19, States: 61}, 422, 9, []int{3}},
+	"recover a restore": {faultfs.Count{Moments: 13, States: 48}, 406, 6, nil},
 	"nonce and offer":   {faultfs.Count{Moments: 6, States: 10}, 10, 2, nil},
+	"edits":             {faultfs.Count{Moments: 30, States: 121}, 278, 16, nil},
+	"an edit, on trial": {faultfs.Count{Moments: 28, States: 100}, 636, 14, []int{8}},
 }
 
 func faults() []faultfs.Fault { return faultfs.Faults() }

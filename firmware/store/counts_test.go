@@ -32,7 +32,7 @@ var onFAT = map[string]fat{
 	"adopt":  {faultfs.Count{Moments: 16, States: 35}, 29, 8, []int{6}},
 	"commit": {faultfs.Count{Moments: 27, States: 80}, 198, 13, []int{9}},
 	"drop":   {faultfs.Count{Moments: 6, States: 25}, 44, 3, nil},
-	"revert": {faultfs.Count{Moments: 19, States: 45}, 134, 9, []int{3}},
+	"revert": {faultfs.Count{Moments: 19, States: 49}, 179, 9, []int{3}},
 }
 
 // faults are every second one of those that the tag heavy tries: EIO, once and
