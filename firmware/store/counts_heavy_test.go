@@ -8,7 +8,7 @@ const contentSize = 1100 // bytes: three sectors
 
 var inRecovery = map[string]int{
 	"adopt": 44, "nonce and offer": 10, "recover a trial": 818, "recover a restore": 1866, "restore": 822, "drop": 84,
-	"recover a revert": 1670, "revert": 818, "commit": 501, "commit a third generation of two that are kept": 613,
+	"recover a revert": 1866, "revert": 962, "edits": 282, "an edit, on trial": 2210, "commit": 501, "commit a third generation of two that are kept": 613,
 }
 
 var inPlay = map[string]faultfs.Count{
@@ -18,7 +18,9 @@ var inPlay = map[string]faultfs.Count{
 	"recover a revert":  {Moments: 8, States: 196},
 	"recover a restore": {Moments: 8, States: 196},
 	"restore":           {Moments: 10, States: 81},
-	"revert":            {Moments: 10, States: 79},
+	"revert":            {Moments: 10, States: 81},
+	"edits":             {Moments: 18, States: 98},
+	"an edit, on trial": {Moments: 15, States: 112},
 	"commit a third generation of two that are kept": {Moments: 15, States: 92},
 }
 

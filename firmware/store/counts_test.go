@@ -19,7 +19,8 @@ const contentSize = 300
 // shrinks the proof unawares.
 var inRecovery = map[string]int{
 	"adopt": 20, "nonce and offer": 10, "recover a trial": 254, "recover a restore": 462, "restore": 258, "drop": 84,
-	"recover a revert": 386, "revert": 254, "commit": 249, "commit a third generation of two that are kept": 337,
+	"recover a revert": 462, "revert": 326,
+	"edits": 138, "an edit, on trial": 662, "commit": 249, "commit a third generation of two that are kept": 337,
 }
 
 // inPlay is for a play's own disks, where they are not the play's count.

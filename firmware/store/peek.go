@@ -2,12 +2,12 @@ package store
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"slices"
 
 	"github.com/aim-control/aimlock/firmware/durable"
+	"github.com/aim-control/aimlock/firmware/plainjson"
 )
 
 // Past is what a store remembers, for a reader beside the process that has the
@@ -42,7 +42,7 @@ func Peek(sys durable.Sys, dir string) (*Past, error) {
 	}
 	st := &state{Schema: schema}
 	if seq > 0 {
-		if err := json.Unmarshal(b, st); err != nil {
+		if err := plainjson.Unmarshal(b, st); err != nil {
 			return nil, fmt.Errorf("store: peek %s: %w: %w", dir, durable.ErrDamaged, err)
 		}
 	}
