@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -70,7 +69,7 @@ func life(order string) error {
 	if err := errors.Join(stir(seed), load(diskDriver)); err != nil {
 		return err
 	}
-	name, err := appears("/sys/block/vd*", filepath.Base)
+	dev, err := drive("/sys/block/vd*")
 	if err != nil {
 		return err
 	}
@@ -81,7 +80,7 @@ func life(order string) error {
 	case "unhelped": // and ext4 does not sync by itself what others forgot to
 		options += ",commit=1,noauto_da_alloc"
 	}
-	if err := errors.Join(os.MkdirAll(data, 0o755), unix.Mount("/dev/"+name, data, kind, unix.MS_NOATIME, options)); err != nil {
+	if err := errors.Join(os.MkdirAll(data, 0o755), unix.Mount(dev, data, kind, unix.MS_NOATIME, options)); err != nil {
 		return fmt.Errorf("mount %s: %w", kind, err)
 	}
 	if mode == "prepare" {

@@ -195,14 +195,35 @@ func flagsUp(r *unix.Ifreq) error { r.SetUint16(unix.IFF_UP); return nil }
 
 // disk mounts the one disk: what survives a reboot.
 func disk() error {
-	name, err := appears("/sys/block/[mv][md][ca]*", filepath.Base) // mmcblk0 or vda
+	dev, err := drive("/sys/block/[mv][md][ca]*") // mmcblk0 or vda
 	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(data, 0o755); err != nil {
 		return err
 	}
-	return unix.Mount("/dev/"+name, data, "ext4", unix.MS_NOATIME, "errors=remount-ro")
+	return unix.Mount(dev, data, "ext4", unix.MS_NOATIME, "errors=remount-ro")
+}
+
+// drive waits for a disk, and until it can be opened: the kernel shows it in
+// sysfs a moment before (ENXIO until then).
+func drive(pattern string) (dev string, err error) {
+	name, err := appears(pattern, filepath.Base)
+	if err != nil {
+		return "", err
+	}
+	dev = "/dev/" + name
+	for range 400 {
+		var fd int
+		if fd, err = unix.Open(dev, unix.O_RDONLY|unix.O_CLOEXEC, 0); err == nil {
+			return dev, unix.Close(fd)
+		}
+		if err != unix.ENXIO && err != unix.ENOENT {
+			break
+		}
+		time.Sleep(25 * time.Millisecond) // as in appears
+	}
+	return "", fmt.Errorf("%s: %w", dev, err)
 }
 
 // appears waits for a device that the kernel finds in its own time.
