@@ -149,10 +149,10 @@ func TestPowerCutFindsEachMissingSync(t *testing.T) {
 	}
 	for before, rows := range map[int][]row{
 		0: {
+			{"the new file's name", true},
 			// The value's own sync covers the size too. It is OpenSlots that promises
 			// a file of full size: TestSlotsSurviveEveryPowerCut fails without it.
 			{"the new file's size", false},
-			{"the new file's name", true},
 			{"the epoch", true},
 		},
 		2: {
