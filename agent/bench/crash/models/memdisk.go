@@ -14,9 +14,9 @@ import (
 // memDisk is Pebble's MemFS as a durable.Sys. What the MemFS lacks: a file
 // cannot become shorter (what is cut off becomes zeros, which every reader of
 // ours takes for the end), names cannot be exchanged (EINVAL, as on FAT), and
-// there are no owners and modes. Its clones keep or lose whole blocks of 4 KiB
-// and new names; a removal is never kept before the directory's sync, so that
-// it lacks some states that package faultfs has.
+// there are no owners, modes and extended attributes. Its clones keep or lose
+// whole blocks of 4 KiB and new names; a removal is never kept before the
+// directory's sync, so that it lacks some states that package faultfs has.
 type memDisk struct {
 	durable.Sys // what it does not know panics
 	fs          *vfs.MemFS
@@ -199,6 +199,10 @@ func (d *memDisk) Fstatat(dirfd int, name string, _ int) (durable.Stat, error) {
 	}
 	return d.stat(p, d.ino(p), st), nil
 }
+
+func (d *memDisk) Fstatfs(int) (durable.FileSystem, error) { return unix.EXT4_SUPER_MAGIC, nil }
+
+func (d *memDisk) Flistxattr(int) ([]string, error) { return nil, unix.ENOTSUP }
 
 func (d *memDisk) Fchmod(int, uint32) error         { return nil }
 func (d *memDisk) Fchown(int, int, int) error       { return nil }
