@@ -63,7 +63,7 @@ bench-crash: ## what a power cut leaves: ours beside google/renameio and natefin
 	cd agent/bench/crash && go test -run 'Tape|Verdict' . && go run .
 
 crashstates: ## every crash state at length: the store with three sectors and all faults, all of it on a second model (pebble's)
-	go test -count=1 -tags heavy -run '^TestEvery(PowerCut|CallFails)$$' -timeout 300s ./firmware/store
+	go test -count=1 -tags heavy -run '^TestEvery(PowerCut|PowerCutOnFAT|CallFails)$$' -timeout 540s ./firmware/store
 	cd agent/bench/crash && go test -count=1 -v -run '^TestBothModels$$' -timeout 300s ./models
 
 lint: ## go vet for every target, staticcheck, gofmt
