@@ -54,7 +54,7 @@ func (r *recorder) entered(tid int, p *pending) (*call, error) {
 		c.name, c.mode = "fchmod", uint32(a[1])
 	case unix.SYS_LSEEK:
 		c.name = "lseek"
-	case unix.SYS_READ, unix.SYS_PREAD64, unix.SYS_FSTAT, sysFstatat, unix.SYS_STATX, unix.SYS_FCNTL, unix.SYS_GETDENTS64, unix.SYS_EPOLL_CTL, unix.SYS_IOCTL:
+	case unix.SYS_READ, unix.SYS_PREAD64, unix.SYS_FSTAT, sysFstatat, unix.SYS_STATX, unix.SYS_FSTATFS, unix.SYS_FLISTXATTR, unix.SYS_FGETXATTR, unix.SYS_FCNTL, unix.SYS_GETDENTS64, unix.SYS_EPOLL_CTL, unix.SYS_IOCTL:
 		return nil, nil // these change nothing (epoll_ctl and ioctl: Go asks whether it can be polled)
 	default:
 		return nil, fmt.Errorf("system call %d on %s: the recorder does not know it", p.nr, r.inside[fd].path)
