@@ -39,6 +39,7 @@ const inProcess = "blocking"
 
 func run(identity, world string) error {
 	agent.TuneMemory()
+	_ = agent.TuneTimers() // as aimd does, where it may
 	id, err := config.LoadIdentity(identity)
 	if err != nil {
 		return err

@@ -8,7 +8,8 @@ import (
 	"github.com/aim-control/aimlock/board"
 )
 
-// Board is board sim with eight motors, four a bus.
+// Board is board sim with eight motors, four a bus, and no supply: the budgets
+// are of eight temperatures.
 func Board() *board.Board {
 	b, err := board.Lookup("sim")
 	if err != nil {
@@ -16,7 +17,7 @@ func Board() *board.Board {
 	}
 	eight := *b
 	eight.Buses = []board.Bus{b.Buses[0], {Name: "motors-2", Dev: b.Buses[0].Dev + "-2"}}
-	eight.Motors = nil
+	eight.Motors, eight.Supplies = nil, nil
 	for i := range 8 {
 		eight.Motors = append(eight.Motors, board.Sensor{Name: fmt.Sprintf("motor%d", i+1), Chip: "tmp102",
 			Bus: eight.Buses[i/4].Name, Addr: 0x48 + uint16(i%4)})

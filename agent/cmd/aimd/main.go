@@ -118,6 +118,9 @@ func check(id *config.Identity, stdout, stderr io.Writer) int {
 func serve(o options, id *config.Identity, b *board.Board, stderr io.Writer) error {
 	agent.TuneMemory()
 	log := agent.NewLog(stderr, o.logFormat == "json", o.verbose)
+	if err := agent.TuneTimers(); err != nil {
+		log.Debug("timer slack as it was; let systemd set TimerSlackNSec=500us", "err", err)
+	}
 	host, err := locksmith.KernelHost()
 	if err != nil {
 		return err
