@@ -44,7 +44,8 @@ type all struct {
 	Bits    [2]bool
 	Ptr     *inner `json:"ptr"`
 	Left    string `json:"-"`
-	hidden  int
+	//lint:ignore U1000 nobody may write what is not exported
+	hidden int
 }
 
 func values() []all {
