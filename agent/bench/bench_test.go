@@ -56,20 +56,9 @@ func TestVerdict(t *testing.T) {
 		{row{OK: true}, "", false},
 		{row{Measured: "failed: no broker"}, "OVER", true},
 		{row{Budget: "≤ 1", NotBuilt: true}, "none", false},
-		{row{Budget: "≤ 1", Known: "why"}, "OVER", false},
 	} {
 		if c.r.verdict() != c.word || c.r.fails() != c.fails {
 			t.Errorf("%+v: %q, fails %v; want %q, %v", c.r, c.r.verdict(), c.r.fails(), c.word, c.fails)
-		}
-	}
-}
-
-// TestKnownCPU excuses what is known, and nothing beyond it.
-func TestKnownCPU(t *testing.T) {
-	t.Parallel()
-	for percent, known := range map[float64]bool{0.9: false, 1.5: true, 3.1: false} {
-		if got := knownCPU(percent) != ""; got != known {
-			t.Errorf("%v %% is known: %v, want %v", percent, got, known)
 		}
 	}
 }

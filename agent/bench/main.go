@@ -20,7 +20,6 @@ type row struct {
 	Measured string `json:"measured"`
 	OK       bool   `json:"ok"`
 	NotBuilt bool   `json:"not_built,omitempty"` // nothing to measure yet: neither ok nor over
-	Known    string `json:"known,omitempty"`     // exceeded, and known to be: why, and what would end it
 	Note     string `json:"note,omitempty"`
 }
 
@@ -30,16 +29,15 @@ func (r row) verdict() string {
 	case r.NotBuilt:
 		return "none"
 	case !r.OK:
-		return "OVER" // known or not
+		return "OVER"
 	case r.Budget == "":
 		return ""
 	}
 	return "ok"
 }
 
-// fails says whether the row makes the run fail. A budget that is known to be
-// exceeded is shown as exceeded, with its reason, each time.
-func (r row) fails() bool { return !r.OK && !r.NotBuilt && r.Known == "" }
+// fails says whether the row makes the run fail.
+func (r row) fails() bool { return !r.OK && !r.NotBuilt }
 
 // measure fills rows; an error is a measurement that could not be made, which
 // fails the run as an exceeded budget does.
@@ -111,9 +109,6 @@ func run(asJSON bool, only string) int {
 
 func print(r row) {
 	fmt.Printf("%-4s  %-46s %-28s %s\n", r.verdict(), r.What, r.Budget, r.Measured)
-	if r.Known != "" {
-		fmt.Printf("      known to be over: %s\n", r.Known)
-	}
 	if r.Note != "" {
 		fmt.Printf("      %s\n", r.Note)
 	}
