@@ -3,6 +3,7 @@ package store_test
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -258,9 +259,17 @@ func (v view) among(bad findings, done int, ps ...store.Phase) {
 	bad.add("found %v after %d steps", v.st.Phase, done)
 }
 
+// short leaves the short plays where the race detector looks.
+func short(all []play) []play {
+	if !raced {
+		return all
+	}
+	return slices.DeleteFunc(all, func(p play) bool { return p.name != "adopt" && p.name != "drop" })
+}
+
 func TestEveryPowerCut(t *testing.T) {
 	t.Parallel()
-	for _, p := range plays() {
+	for _, p := range short(plays()) {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			p.prove(t)

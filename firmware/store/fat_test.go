@@ -108,7 +108,7 @@ func (p play) onFAT(disk *faultfs.FS, s *store.Store, bad findings) {
 
 func TestEveryPowerCutOnFAT(t *testing.T) {
 	t.Parallel()
-	for _, p := range fatPlays(namesOnFAT...) {
+	for _, p := range short(fatPlays(namesOnFAT...)) {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			p.prove(t)

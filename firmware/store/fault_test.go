@@ -34,7 +34,7 @@ func (p play) started(t *testing.T, disk *faultfs.FS, arm func(*faultfs.Proc)) (
 // recovery; then the power goes.
 func TestKilledAtEveryCall(t *testing.T) {
 	t.Parallel()
-	for _, p := range append(plays(), fatPlays("commit", "revert")...) {
+	for _, p := range short(append(plays(), fatPlays("commit", "revert")...)) {
 		t.Run(p.title(), func(t *testing.T) {
 			t.Parallel()
 			bad := findings{}
@@ -101,7 +101,7 @@ func (p play) killedAgain(disk *faultfs.FS, j, done int, bad findings) bool {
 // well again, or else a restart brings it to an end that is one of the two.
 func TestEveryCallFails(t *testing.T) {
 	t.Parallel()
-	for _, p := range append(plays(), fatPlays("commit", "revert")...) {
+	for _, p := range short(append(plays(), fatPlays("commit", "revert")...)) {
 		t.Run(p.title(), func(t *testing.T) {
 			t.Parallel()
 			for _, f := range faults() {
