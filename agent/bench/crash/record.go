@@ -112,7 +112,11 @@ func (r *recorder) stopped(tid int, status unix.WaitStatus) error {
 	signal := 0
 	switch sig := status.StopSignal(); {
 	case sig == unix.SIGTRAP|0x80:
-		if err := r.syscall(tid); err != nil {
+		// A thread that another one's exit ends while it is stopped is gone: it
+		// was in no call of ours, which end before the program exits.
+		if err := r.syscall(tid); errors.Is(err, unix.ESRCH) {
+			delete(r.at, tid)
+		} else if err != nil {
 			return err
 		}
 	case sig == unix.SIGTRAP, sig == unix.SIGSTOP: // a new thread, or its first stop
