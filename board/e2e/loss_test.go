@@ -77,7 +77,7 @@ func (l *losing) controls(t *testing.T) {
 	} {
 		t.Run(c.mode, func(t *testing.T) {
 			sum := &summary{}
-			for seed := uint64(0); seed < 10 && sum.bad() == 0; seed += 2 {
+			for seed := uint64(0); seed < 20 && sum.bad() == 0; seed += 2 {
 				l.lose(t, c.kind, c.mode, []uint64{seed, seed + 1}, sum)
 			}
 			t.Logf("%s, %s: %v", c.kind, c.why, sum)
