@@ -22,9 +22,11 @@ func (a *app) rolloutCmd() *cobra.Command {
 		Use:   "rollout",
 		Short: "Bring a patch to a fleet: a canary first, then waves",
 		Long: `rollout brings a signed patch to drones: to a canary first, then in waves, each
-watched for a while. The first drone that refuses or reverts it, does not commit
-in time, or pauses, fails or falls silent after it, stops everything, and the
-patch is taken back from whoever has it.
+watched for a while, judged, and approved by a person where the plan says so
+(after the canary, unless told otherwise). The first drone that refuses or
+reverts it, does not commit in time, or pauses, fails or falls silent after it,
+stops everything, and the patch is taken back from whoever has it. A plan file
+may bear with some refusals and time-outs; see "rollout plan --help".
 
 One process leads: "rollout start", in the foreground. What it knows it keeps in
 a file, so that it may be ended at any time, even killed; the same command goes

@@ -24,6 +24,25 @@ func (a *app) rolloutPlanCmd() *cobra.Command {
 says who is in which wave, from when on at the earliest, and which drones would
 not take the patch and why. Nothing is published.
 
+A plan file (--plan FILE, TOML) says all that the flags say, and more; what is
+not in it is as without it:
+
+  drones      = ["patrol-01", …]           in the order in which waves are filled
+  tags        = { heavy = ["patrol-04"] }  a name for some drones
+  canary      = { count = 3 }              or names = […], or tag = "heavy";
+                                           random = true and seed = 7 choose
+  waves       = ["3", "25%", "100%"]
+  at_once     = 10                         drones at work at a time
+  hot_at_once = 2                          of them with a stuck lock
+  approve     = "canary"                   none, canary, waves
+  timeout     = "5m"
+  bake        = { time = "10m", heartbeats = 20, silence = "150s", reboot = true }
+  rule        = [{ failure = "timed_out", percent = 20, minimum = 5, action = "pause" }]
+                failure: rejected, timed_out, offline; action: pause, stop, rollback
+  metric      = [{ name = "motor", worse = "higher", allowed = 2.0, critical = true, must_have = true }]
+                name: motor, companion (°C), supply (V), current (A);
+                worse: higher, lower, either; against the drones that wait
+
 Exit code 0 when every drone would take it, as far as can be told; 3 when one
 would not, or when no drone would: unsigned, expired, no revert.`,
 		Example: "  aimctl rollout plan hotfix --canary patrol-01,patrol-05 --waves 25%,100% --broker mqtts://broker:8883",
